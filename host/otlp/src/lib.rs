@@ -1,0 +1,11 @@
+//! OTLP on wire bytes: check, count, walk, split, join and JSON, without decoding a request into structs. No I/O, no async.
+//!
+//! An `ExportTraceServiceRequest`, an `ExportMetricsServiceRequest` and an `ExportLogsServiceRequest` have one shape: field 1
+//! repeats the resources, field 2 of each repeats the scopes, field 2 of each of those repeats the items. What is written
+//! here once therefore serves all three.
+
+mod rope;
+mod signal;
+
+pub use rope::Rope;
+pub use signal::Signal;

@@ -1,0 +1,3 @@
+//! Exporters, a file each.
+
+pub mod queue;

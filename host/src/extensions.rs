@@ -1,0 +1,1 @@
+//! The extensions, a file each.

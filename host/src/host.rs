@@ -1,0 +1,31 @@
+//! What the process offers its components, beside their pipelines.
+
+pub mod health;
+pub mod listeners;
+pub mod memory;
+
+use std::sync::Arc;
+
+/// One per process; outlives every reload.
+pub struct Host {
+    /// Who holds how much memory, for `memory_limiter` and the gauges.
+    pub memory: memory::Memory,
+    /// Sockets by address, so that a rebuilt server inherits the one that is open.
+    pub listeners: listeners::Listeners,
+    /// Whether the host is ready and what is wrong with it.
+    pub health: health::Health,
+    /// The plugin engine, started when the first plugin is loaded.
+    pub wasm: crate::wasm::Wasm,
+}
+
+impl Host {
+    /// A host with nothing in it yet.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            memory: memory::Memory::default(),
+            listeners: listeners::Listeners::default(),
+            health: health::Health::default(),
+            wasm: crate::wasm::Wasm::default(),
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! What counts as memory: allocator-allocated bytes, plus what lies outside the allocator (log segments, guest memories),
+//! each once. Not RSS: pooled segments would make a limiter refuse for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+/// The accounts of the process.
+#[derive(Default)]
+pub struct Memory {
+    /// Live bytes outside the allocator: segments in use, guest memories.
+    outside: AtomicU64,
+    limit: RwLock<Option<Limit>>,
+    reclaimers: RwLock<Vec<Arc<dyn Fn() + Send + Sync>>>,
+}
+
+/// The limit that a `memory_limiter` enforces, for components that react before it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Above this, data is refused.
+    pub soft_bytes: u64,
+    /// Above this, memory is given back at any price.
+    pub hard_bytes: u64,
+}
+
+impl Memory {
+    /// Adds to the bytes held outside the allocator.
+    pub fn add_outside(&self, bytes: u64) {
+        self.outside.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes from the bytes held outside the allocator.
+    pub fn sub_outside(&self, bytes: u64) {
+        self.outside.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes held outside the allocator.
+    pub fn outside_bytes(&self) -> u64 {
+        self.outside.load(Ordering::Relaxed)
+    }
+
+    /// All live bytes now. Reads the allocator's statistics (a few microseconds): call it on timers, not per batch.
+    pub fn used_bytes(&self) -> u64 {
+        let _ = tikv_jemalloc_ctl::epoch::advance();
+        let allocated = tikv_jemalloc_ctl::stats::allocated::read().unwrap_or(0) as u64;
+        allocated + self.outside_bytes()
+    }
+
+    /// The limit in force, `None` without a `memory_limiter`.
+    pub fn limit(&self) -> Option<Limit> {
+        *self.limit.read()
+    }
+
+    /// Sets the limit in force.
+    pub fn set_limit(&self, limit: Option<Limit>) {
+        *self.limit.write() = limit;
+    }
+
+    /// Registers something that can give unused memory back to the system (free segments).
+    pub fn on_pressure(&self, give_back: Arc<dyn Fn() + Send + Sync>) {
+        self.reclaimers.write().push(give_back);
+    }
+
+    /// Asks everyone to give back what they do not use.
+    pub fn reclaim(&self) {
+        let reclaimers = self.reclaimers.read().clone();
+        for give_back in reclaimers {
+            give_back();
+        }
+    }
+}

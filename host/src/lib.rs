@@ -1,0 +1,14 @@
+//! tailrace: an OpenTelemetry collector host whose sampling policies and transforms are sandboxed WebAssembly components.
+//!
+//! Folder = kind, file = the component's canonical type. See `ARCHITECTURE.md` for the map and the invariants.
+
+pub mod config;
+pub mod connectors;
+pub mod exporters;
+pub mod extensions;
+pub mod host;
+pub mod pipeline;
+pub mod processors;
+pub mod receivers;
+pub mod telemetry;
+pub mod wasm;
