@@ -4,6 +4,27 @@ pub mod types;
 
 pub use types::{ComponentId, Duration, PipelineId, Secret};
 
+/// A place in the YAML.
+#[derive(Clone, Debug)]
+pub struct Node {}
+
+/// A path from the top of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Path {}
+
+/// What is wrong with the configuration.
+#[derive(Debug, Default)]
+pub struct Problems {}
+
+/// Decodes a section (`None`: null or empty), reporting every problem in it.
+pub fn decode<S: serde::de::DeserializeOwned>(
+    _section: Option<&Node>,
+    _at: &Path,
+    _problems: &mut Problems,
+) -> Option<S> {
+    None
+}
+
 /// Collects what is wrong with a component's settings; see [`crate::pipeline::Settings::check`].
 pub struct Check<'a> {
     problems: Vec<(String, String)>,

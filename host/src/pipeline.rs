@@ -7,6 +7,8 @@
 //!          ◀─ Refusal ─          ◀─ Refusal ─
 //! ```
 
+pub mod kind;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
