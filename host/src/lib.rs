@@ -6,6 +6,7 @@ pub mod config;
 pub mod connectors;
 pub mod exporters;
 pub mod extensions;
+pub mod generate;
 pub mod host;
 pub mod pipeline;
 pub mod processors;
