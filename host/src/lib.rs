@@ -8,6 +8,7 @@ pub mod exporters;
 pub mod extensions;
 pub mod generate;
 pub mod host;
+pub mod net;
 pub mod pipeline;
 pub mod processors;
 pub mod receivers;
