@@ -47,20 +47,6 @@ use crate::telemetry::Counter;
 /// Bytes that a queue may hold when no memory limiter says how much there is.
 const MAX_QUEUED_BYTES: u64 = 1 << 30;
 
-use crate::pipeline::{Batch, BoxFuture, Exporter, Refusal};
-
-/// The sending side of an [`Exporter`] of any type.
-pub trait DynSend: Send + Sync {
-    /// One attempt; see [`Exporter::send`].
-    fn attempt(&self, batch: Batch) -> BoxFuture<'_, Result<(), Refusal>>;
-}
-
-impl<E: Exporter> DynSend for E {
-    fn attempt(&self, batch: Batch) -> BoxFuture<'_, Result<(), Refusal>> {
-        Box::pin(self.send(batch))
-    }
-}
-
 /// How an exporter is wrapped.
 #[derive(Clone, Debug)]
 pub struct Delivery {
