@@ -2,10 +2,18 @@
 //!
 //! An `ExportTraceServiceRequest`, an `ExportMetricsServiceRequest` and an `ExportLogsServiceRequest` have one shape: field 1
 //! repeats the resources, field 2 of each repeats the scopes, field 2 of each of those repeats the items. What is written
-//! here once therefore serves all three.
+//! here once therefore serves all three. Joining requests is [`Rope::append`].
 
+#![deny(clippy::indexing_slicing)]
+
+mod check;
 mod rope;
+mod schema;
 mod signal;
+pub mod view;
+pub mod walk;
+pub mod wire;
 
+pub use check::{Counts, Malformed, check, count};
 pub use rope::Rope;
 pub use signal::Signal;
