@@ -94,6 +94,10 @@ impl Histogram {
         data.sum += value * n as f64;
         data.count += n;
     }
+
+    pub(crate) fn snapshot(&self) -> (&'static [f64], HistogramData) {
+        (self.0.bounds, self.0.data.lock().clone())
+    }
 }
 
 /// Label names and values of one series, in the order given.
@@ -108,6 +112,7 @@ pub(crate) enum Cell {
     Histogram(Histogram),
 }
 
+#[derive(Clone)]
 pub(crate) struct Family {
     pub(crate) desc: Desc,
     pub(crate) series: BTreeMap<Labels, Cell>,
@@ -172,6 +177,13 @@ impl Metrics {
         if let Some(family) = self.0.write().get_mut(name) {
             family.series.remove(&own(labels));
         }
+    }
+
+    /// Calls `look` with every family, in the order of their names.
+    pub(crate) fn each_family(&self, mut look: impl FnMut(&Family)) {
+        // A copy of the handles: a gauge that is read may itself register metrics.
+        let families: Vec<Family> = self.0.read().values().cloned().collect();
+        families.iter().for_each(&mut look);
     }
 
     fn cell(&self, desc: Desc, labels: &[(&'static str, &str)], fresh: impl FnOnce() -> Cell) -> Cell {
