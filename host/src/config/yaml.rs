@@ -1,0 +1,173 @@
+//! From YAML text to a [`Node`], with the scalars of Go's yaml.v3: `1_000` and `010` are numbers, `yes` is text, a
+//! duplicate key is an error.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
+
+use super::node::{Entry, Location, Map, Node, SourceText, Value};
+
+/// Deeper nesting than any configuration has; bounds recursion.
+const MAX_DEPTH: usize = 100;
+
+/// Why a text is not YAML.
+#[derive(Debug)]
+pub struct Invalid {
+    /// In the collector's shape: `yaml: line 2: …`.
+    pub message: String,
+    /// Where it went wrong.
+    pub at: Location,
+}
+
+/// Reads one document. An empty text is null.
+pub fn parse(source: &Arc<SourceText>) -> Result<Node, Invalid> {
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        legacy_octal_numbers: true,
+        with_snippet: false,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
+    };
+    let starts = line_starts(&source.text);
+    if source.text.trim().is_empty() {
+        return Ok(Node::new(Value::Null, Location::of_source(source.clone())));
+    }
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&source.text, options) {
+        Ok(raw) => Ok(Placing { source, starts: &starts }.node(raw)),
+        Err(error) => {
+            let at = error.location().unwrap_or(serde_saphyr::Location::UNKNOWN);
+            let at = Placing { source, starts: &starts }.location(at);
+            // saphyr appends the place to its message; ours stands in front, as in Go's.
+            let message = error.to_string();
+            let message = message.lines().next().unwrap_or_default();
+            let message = message.split(" at line ").next().unwrap_or(message);
+            let message = message.strip_prefix("error: ").unwrap_or(message);
+            Err(Invalid { message: format!("yaml: line {}: {message}", at.line), at })
+        }
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+/// Turns saphyr's places into ours.
+struct Placing<'a> {
+    source: &'a Arc<SourceText>,
+    starts: &'a [usize],
+}
+
+impl Placing<'_> {
+    fn node(&self, raw: Spanned<Raw>) -> Node {
+        let at = self.location(raw.referenced);
+        let value = match raw.value {
+            Raw::Null => Value::Null,
+            Raw::Bool(value) => Value::Bool(value),
+            Raw::Int(value) => Value::Int(value),
+            Raw::Float(value) => Value::Float(value),
+            Raw::Str(value) => Value::Str(value),
+            Raw::List(list) => Value::List(list.into_iter().map(|raw| self.node(raw)).collect()),
+            Raw::Map(map) => Value::Map(map.into_iter().map(|(key, raw)| self.entry(key, raw)).collect()),
+        };
+        Node::new(value, at)
+    }
+
+    /// A key with `::` in it is a path of keys.
+    fn entry(&self, key: Spanned<String>, raw: Spanned<Raw>) -> Entry {
+        let at = self.location(key.referenced);
+        let node = self.node(raw);
+        let mut keys = key.value.rsplit("::");
+        let last = keys.next().unwrap_or_default();
+        keys.fold(Entry { key: last.to_owned(), at: at.clone(), node }, |inner, key| Entry {
+            key: key.to_owned(),
+            at: at.clone(),
+            node: Node::new(Value::Map(Map::from_iter([inner])), at.clone()),
+        })
+    }
+
+    fn location(&self, at: serde_saphyr::Location) -> Location {
+        let (line, column) = (at.line() as usize, at.column() as usize);
+        let text = &self.source.text;
+        let start = match at.span().byte_offset() {
+            Some(offset) => offset as usize,
+            None => self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0),
+        };
+        let start = floor(text, start);
+        let len = at.span().byte_len().unwrap_or(0) as usize;
+        let line_end = text[start..].find('\n').map_or(text.len(), |len| start + len);
+        let end = floor(text, start.saturating_add(len.max(1)).min(line_end)).max(start);
+        Location { source: self.source.clone(), line, column, bytes: start..end, origin: None }
+    }
+}
+
+/// The character boundary at or before `at`.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+enum Raw {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Str(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(value))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Int(value.into()))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Int(value.into()))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Float(value))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Str(value.to_owned()))
+    }
+    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
+        Ok(Raw::Str(value))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut list = Vec::new();
+        while let Some(node) = seq.next_element()? {
+            list.push(node);
+        }
+        Ok(Raw::List(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut map = Vec::new();
+        while let Some(key) = access.next_key::<Spanned<String>>()? {
+            map.push((key, access.next_value()?));
+        }
+        Ok(Raw::Map(map))
+    }
+}
