@@ -1,12 +1,86 @@
 //! The collector's YAML: one spanned tree, every problem at once.
+//!
+//! ```text
+//! source ─▶ yaml ─▶ node ─ merge ─▶ expand ─▶ decode, check ─▶ graph ─▶ Config
+//! ```
 
 pub mod decode;
 pub mod node;
 pub mod problem;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod types;
 pub mod yaml;
 
-pub use decode::{decode, parse};
+use std::collections::BTreeMap;
+
+pub use decode::decode;
 pub use node::{Location, Node};
 pub use problem::{Check, Path, Problems};
 pub use types::{ComponentId, Duration, PipelineId, Secret};
+
+use crate::pipeline::kind::{ConnectorRow, ExporterRow, ExtensionRow, Parsed, ProcessorRow, ReceiverRow};
+
+/// A whole configuration without problems.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// By id, used in a pipeline or not.
+    pub receivers: BTreeMap<ComponentId, Component<ReceiverRow>>,
+    /// By id, used in a pipeline or not.
+    pub processors: BTreeMap<ComponentId, Component<ProcessorRow>>,
+    /// By id, used in a pipeline or not.
+    pub exporters: BTreeMap<ComponentId, Component<ExporterRow>>,
+    /// By id, used in a pipeline or not.
+    pub connectors: BTreeMap<ComponentId, Component<ConnectorRow>>,
+    /// By id, used or not.
+    pub extensions: BTreeMap<ComponentId, Component<ExtensionRow>>,
+    /// What runs.
+    pub service: Service,
+}
+
+/// A component's section.
+#[derive(Debug)]
+pub struct Component<R: 'static> {
+    /// Its type.
+    pub row: &'static R,
+    /// Its settings, defaults filled in.
+    pub settings: Parsed,
+    /// Where its id was written.
+    pub at: Location,
+}
+
+impl<R> Clone for Component<R> {
+    fn clone(&self) -> Self {
+        Self { row: self.row, settings: self.settings.clone(), at: self.at.clone() }
+    }
+}
+
+/// The `service` section. Whatever it names exists.
+#[derive(Clone, Debug, Default)]
+pub struct Service {
+    /// The extensions to start.
+    pub extensions: Vec<ComponentId>,
+    /// The pipelines. Connectors stand among exporters and receivers.
+    pub pipelines: BTreeMap<PipelineId, Pipeline>,
+}
+
+/// A pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pipeline {
+    /// Receivers, or connectors that other pipelines export to.
+    pub receivers: Vec<ComponentId>,
+    /// In the order that data takes.
+    pub processors: Vec<ComponentId>,
+    /// Exporters, or connectors that other pipelines receive from.
+    pub exporters: Vec<ComponentId>,
+}
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What should be changed in it.
+    pub warnings: Problems,
+}

@@ -21,7 +21,6 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Expected, MapAc
 
 use super::node::{Entry, Location, Map, Node, Value};
 use super::problem::{Check, Path, Problem, Problems, closest, nearest};
-use crate::pipeline::Settings;
 
 /// Decodes what stands at `at`, `None` being a section that is not there or null. `Some` does not mean that all is well:
 /// what failed was replaced by its default, and a problem recorded. `None`: nothing could be made of it.
@@ -39,13 +38,17 @@ pub fn decode<S: DeserializeOwned>(node: Option<&Node>, at: &Path, problems: &mu
     decoded
 }
 
-/// Decodes a component's section and checks it.
-pub fn parse<S: Settings>(node: Option<&Node>, at: &Path, problems: &mut Problems) -> Option<S> {
-    let before = problems.all().len();
-    let settings: S = decode(node, at, problems)?;
-    let broken: Vec<Path> = problems.all()[before..].iter().filter(|p| !p.is_unknown_keys()).map(|p| p.path.clone()).collect();
-    settings.check(&mut Check::new(node, at, &broken, problems));
-    Some(settings)
+/// Checks what was decoded; `decoding` are the problems that came up then. Nothing is said about places that could not be
+/// decoded: it would be about a default.
+pub fn check(
+    node: Option<&Node>,
+    at: &Path,
+    decoding: &Problems,
+    problems: &mut Problems,
+    check: impl FnOnce(&mut Check<'_>),
+) {
+    let broken: Vec<Path> = decoding.errors().filter(|p| !p.is_unknown_keys()).map(|p| p.path.clone()).collect();
+    check(&mut Check::new(node, at, &broken, problems));
 }
 
 impl Problem {
@@ -72,7 +75,7 @@ fn joined(keys: &[&str]) -> String {
     let mut text = String::new();
     for key in keys {
         match key.parse::<usize>() {
-            Ok(index) => text.push_str(&format!("[{index}]")),
+            Ok(index) => text.extend(["[", &index.to_string(), "]"]),
             Err(_) if text.is_empty() => text.push_str(key),
             Err(_) => text.extend([".", *key]),
         }
@@ -352,7 +355,7 @@ impl<'a> Reader<'a> {
 
     fn whole<'de, V: Visitor<'de>>(self, visitor: V, signed: bool) -> Result<V::Value, Failure> {
         let number = |value: i128| match (u64::try_from(value), i64::try_from(value)) {
-            (Ok(value), _) if !signed => visitor_u64(visitor, value),
+            (Ok(value), _) if !signed => visitor.visit_u64(value),
             (_, Ok(value)) if signed => visitor.visit_i64(value),
             _ if signed => Err(Failure::wrong(format!("cannot parse value as 'int64': {value} overflows int64"))),
             _ => Err(Failure::wrong(format!("cannot parse value as 'uint': {value} overflows uint"))),
@@ -366,10 +369,6 @@ impl<'a> Reader<'a> {
             _ => Err(Failure::unconvertible("int", got)),
         })
     }
-}
-
-fn visitor_u64<'de, V: Visitor<'de>>(visitor: V, value: u64) -> Result<V::Value, Failure> {
-    visitor.visit_u64(value)
 }
 
 macro_rules! whole_numbers {
@@ -592,3 +591,6 @@ impl<'de> Deserializer<'de> for Part<'_> {
         tuple_struct map struct enum identifier ignored_any
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,11 +103,6 @@ impl Map {
         self.0.iter()
     }
 
-    /// The entries, to be changed.
-    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Entry> {
-        self.0.iter_mut()
-    }
-
     /// The entry of `key`.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.key == key)

@@ -1,6 +1,7 @@
 //! What is wrong with a configuration: collected, not thrown, so that a user sees everything at once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value as Json, json};
@@ -144,7 +145,7 @@ impl Problem {
     }
 
     fn snippet<'a>(&'a self, first: &'a Location) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let same_text = self.places.iter().filter(|at| std::ptr::eq(&*at.source, &*first.source));
+        let same_text = self.places.iter().filter(|at| Arc::ptr_eq(&at.source, &first.source));
         Snippet::source(first.source.text.as_str())
             .path(first.source.name.as_str())
             .annotations(same_text.map(|at| AnnotationKind::Primary.span(at.bytes.clone())))
@@ -252,20 +253,20 @@ impl<'a> Check<'a> {
     /// Something is wrong at `path` below the component (`"retry_on_failure.initial_interval"`, list places as numbers:
     /// `"policies.2.name"`; `""` for the component itself), said in the collector's words.
     pub fn problem(&mut self, path: &str, message: impl Into<String>) {
-        self.add(Severity::Error, path, message.into(), None);
+        self.add(Severity::Error, path, &message.into(), None);
     }
 
     /// The same with what to do about it.
     pub fn problem_with_help(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
-        self.add(Severity::Error, path, message.into(), Some(help.into()));
+        self.add(Severity::Error, path, &message.into(), Some(help.into()));
     }
 
     /// Works but should be changed: a deprecated spelling, an option without effect.
     pub fn warning(&mut self, path: &str, message: impl Into<String>) {
-        self.add(Severity::Warning, path, message.into(), None);
+        self.add(Severity::Warning, path, &message.into(), None);
     }
 
-    fn add(&mut self, severity: Severity, path: &str, message: String, help: Option<String>) {
+    fn add(&mut self, severity: Severity, path: &str, message: &str, help: Option<String>) {
         let below = Path::root().below(path);
         let place = self.at.below(path);
         if self.broken.iter().any(|broken| broken.touches(&place)) {

@@ -70,13 +70,13 @@ impl Placing<'_> {
             Raw::Float(value) => Value::Float(value),
             Raw::Str(value) => Value::Str(value),
             Raw::List(list) => Value::List(list.into_iter().map(|raw| self.node(raw)).collect()),
-            Raw::Map(map) => Value::Map(map.into_iter().map(|(key, raw)| self.entry(key, raw)).collect()),
+            Raw::Map(map) => Value::Map(map.into_iter().map(|(key, raw)| self.entry(&key, raw)).collect()),
         };
         Node::new(value, at)
     }
 
     /// A key with `::` in it is a path of keys.
-    fn entry(&self, key: Spanned<String>, raw: Spanned<Raw>) -> Entry {
+    fn entry(&self, key: &Spanned<String>, raw: Spanned<Raw>) -> Entry {
         let at = self.location(key.referenced);
         let node = self.node(raw);
         let mut keys = key.value.rsplit("::");

@@ -83,10 +83,10 @@ impl FromStr for Duration {
             total = total.checked_add(part).filter(|total| *total <= MAX_NS).ok_or_else(invalid)?;
             rest = after;
         }
-        match negative && total > 0 {
-            true => Err(DurationError::Negative),
-            false => Ok(Self(std::time::Duration::from_nanos(total as u64))),
+        if negative && total > 0 {
+            return Err(DurationError::Negative);
         }
+        Ok(Self(std::time::Duration::from_nanos(total as u64)))
     }
 }
 

@@ -106,9 +106,7 @@ fn split(text: &str) -> Result<(&str, Option<String>), IdError> {
         ("", None) => Err(IdError::Empty),
         ("", Some(_)) => Err(IdError::NoType(text.to_owned())),
         (_, Some("")) => Err(IdError::NoName(text.to_owned())),
-        (_, Some(name)) if !is_name(name) => {
-            Err(IdError::BadName { id: text.to_owned(), name: name.to_owned() })
-        }
+        (_, Some(name)) if !is_name(name) => Err(IdError::BadName { id: text.to_owned(), name: name.to_owned() }),
         (first, name) => Ok((first, name.map(str::to_owned))),
     }
 }
@@ -116,7 +114,8 @@ fn split(text: &str) -> Result<(&str, Option<String>), IdError> {
 /// At most 1024 characters, none of them of Unicode's classes Z (separators), C (control) and S (symbols); of the
 /// symbols, those of ASCII.
 fn is_name(name: &str) -> bool {
-    name.chars().count() <= 1024 && !name.chars().any(|c| c.is_whitespace() || c.is_control() || "$+<=>^`|~".contains(c))
+    name.chars().count() <= 1024
+        && !name.chars().any(|c| c.is_whitespace() || c.is_control() || "$+<=>^`|~".contains(c))
 }
 
 macro_rules! as_text {
