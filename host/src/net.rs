@@ -3,3 +3,5 @@
 
 pub mod compression;
 pub mod settings;
+pub mod status;
+pub mod tls;
