@@ -4,12 +4,13 @@
 //! repeats the resources, field 2 of each repeats the scopes, field 2 of each of those repeats the items. What is written
 //! here once therefore serves all three. Joining requests is [`Rope::append`].
 
-#![deny(clippy::indexing_slicing)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod check;
 mod rope;
 mod schema;
 mod signal;
+mod split;
 pub mod view;
 pub mod walk;
 pub mod wire;
@@ -17,3 +18,4 @@ pub mod wire;
 pub use check::{Counts, Malformed, check, count};
 pub use rope::Rope;
 pub use signal::Signal;
+pub use split::{Cutter, split, split_front};

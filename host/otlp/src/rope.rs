@@ -45,6 +45,11 @@ impl Rope {
         &self.chunks
     }
 
+    /// The chunks in order.
+    pub fn into_chunks(self) -> smallvec::IntoIter<[Bytes; 1]> {
+        self.chunks.into_iter()
+    }
+
     /// One contiguous buffer; copies only if there are several chunks.
     pub fn into_bytes(mut self) -> Bytes {
         if self.chunks.len() == 1 {
