@@ -15,7 +15,7 @@ use serde_yaml::Value;
 
 pub use node::{DynConnector, DynExporter, DynExtension, DynProcessor, DynReceiver};
 pub use row::{
-    About, ConnectorRow, ExporterRow, ExtensionRow, Parse, ProcessorRow, ReceiverRow, Row, Stability, connector,
+    About, Build, ConnectorRow, ExporterRow, ExtensionRow, Parse, ProcessorRow, ReceiverRow, Row, Stability, connector,
     exporter, extension, find, processor, receiver,
 };
 

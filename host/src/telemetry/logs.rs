@@ -113,13 +113,13 @@ impl Logger {
         *metadata.level() <= if own { level } else { level.min(LevelFilter::WARN) }
     }
 
-    fn write(&self, metadata: &Metadata<'_>, message: &str, fields: Map<String, Value>) {
+    fn write(&self, metadata: &Metadata<'_>, message: &str, fields: &Map<String, Value>) {
         let format = self.0.format.load();
         let caller = match (metadata.file(), metadata.line()) {
             (Some(file), Some(line)) if format.caller && metadata.target() != PLAIN_TARGET => Some((file, line)),
             _ => None,
         };
-        let line = Line { level: *metadata.level(), caller, message, common: &format.common, fields: &fields };
+        let line = Line { level: *metadata.level(), caller, message, common: &format.common, fields };
         let now = std::time::SystemTime::now();
         if !self.0.writer.write(if format.json { line.json(now) } else { line.console(now) }) {
             self.0.lost.fetch_add(1, Ordering::Relaxed);
@@ -179,7 +179,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logger {
             }
         }
         all.extend(own.named);
-        self.write(metadata, &own.message, all);
+        self.write(metadata, &own.message, &all);
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::metrics::{Cell, Desc, Family, HistogramData, Labels, Metrics};
 use super::settings::{MetricLevel, Prometheus};
 
-/// What the Go collector answers with, also to those who ask for OpenMetrics.
+/// What the Go collector answers with, also to those who ask for `OpenMetrics`.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
 
 /// Families that only show up from a level on; all others do from `basic`.

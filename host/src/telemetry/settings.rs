@@ -35,6 +35,7 @@ pub struct Settings {
 }
 
 /// `logs`.
+#[expect(clippy::struct_excessive_bools, reason = "the collector's options")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {

@@ -11,6 +11,9 @@ use crate::pipeline::{BuildError, Connector, Cx, Exporter, Extension, Processor,
 /// Decodes a component's section of the YAML (`None`: the section is null or empty), reporting every problem in it.
 pub type Parse = fn(Option<&Node>, &Path, &mut Problems) -> Option<Parsed>;
 
+/// Makes an instance from settings that the row's own `parse` gave.
+pub type Build<T> = fn(&Parsed, &Cx) -> Result<Arc<T>, BuildError>;
+
 /// How far a component can be relied on, in the collector's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stability {
@@ -68,7 +71,7 @@ pub struct ReceiverRow {
     /// The signals it can produce.
     pub signals: &'static [Signal],
     /// Makes an instance from its own settings.
-    pub build: fn(&Parsed, &Cx) -> Result<Arc<dyn DynReceiver>, BuildError>,
+    pub build: Build<dyn DynReceiver>,
 }
 
 /// A type of processor.
@@ -79,7 +82,7 @@ pub struct ProcessorRow {
     /// The signals it can work on.
     pub signals: &'static [Signal],
     /// Makes an instance from its own settings.
-    pub build: fn(&Parsed, &Cx) -> Result<Arc<dyn DynProcessor>, BuildError>,
+    pub build: Build<dyn DynProcessor>,
 }
 
 /// A type of exporter.
@@ -90,7 +93,7 @@ pub struct ExporterRow {
     /// The signals it can send.
     pub signals: &'static [Signal],
     /// Makes an instance from its own settings.
-    pub build: fn(&Parsed, &Cx) -> Result<Arc<dyn DynExporter>, BuildError>,
+    pub build: Build<dyn DynExporter>,
     /// The queue, retry and timeout of its settings.
     pub delivery: fn(&Parsed) -> Delivery,
     /// Labels beside `exporter` on its counters.
@@ -105,7 +108,7 @@ pub struct ConnectorRow {
     /// Pairs of (signal it takes, signal it gives).
     pub pairs: &'static [(Signal, Signal)],
     /// Makes an instance from its own settings.
-    pub build: fn(&Parsed, &Cx) -> Result<Arc<dyn DynConnector>, BuildError>,
+    pub build: Build<dyn DynConnector>,
 }
 
 /// A type of extension.
@@ -114,7 +117,7 @@ pub struct ExtensionRow {
     /// Name, stability, documentation, decoder.
     pub about: About,
     /// Makes an instance from its own settings.
-    pub build: fn(&Parsed, &Cx) -> Result<Arc<dyn DynExtension>, BuildError>,
+    pub build: Build<dyn DynExtension>,
 }
 
 impl Row for ReceiverRow {
