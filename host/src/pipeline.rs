@@ -7,7 +7,9 @@
 //!          ◀─ Refusal ─          ◀─ Refusal ─
 //! ```
 
+pub mod edge;
 pub mod kind;
+mod task;
 
 use std::fmt;
 use std::future::Future;
@@ -292,6 +294,8 @@ pub trait Processor: Send + Sync + Sized + 'static {
     const ALIASES: &'static [&'static str] = &[];
     /// The signals it can work on.
     const SIGNALS: &'static [Signal] = &Signal::ALL;
+    /// Whether it answers `Ok` before the batch went on. Then its own `admit` decides alone; what comes after it is not asked.
+    const BUFFERS: bool = false;
     /// Its section of the YAML.
     type Settings: Settings;
     /// Takes what can fail.

@@ -25,6 +25,8 @@ pub trait DynProcessor: Send + Sync {
     fn run(self: Arc<Self>, next: Next, stop: Stop) -> BoxFuture<'static, ()>;
     /// See [`Processor::admit`].
     fn admit(&self) -> Result<(), Refusal>;
+    /// See [`Processor::BUFFERS`].
+    fn buffers(&self) -> bool;
     /// See [`Processor::update`].
     fn update(&self, new: &Parsed) -> Result<(), UpdateError>;
     /// See [`Processor::describe`].
@@ -76,6 +78,10 @@ impl<P: Processor> DynProcessor for P {
 
     fn admit(&self) -> Result<(), Refusal> {
         Processor::admit(self)
+    }
+
+    fn buffers(&self) -> bool {
+        P::BUFFERS
     }
 
     fn update(&self, new: &Parsed) -> Result<(), UpdateError> {
