@@ -5,8 +5,13 @@
 //! ```
 
 pub mod decode;
+mod expand;
+mod graph;
+mod known;
 pub mod node;
 pub mod problem;
+mod sections;
+pub mod source;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod types;
@@ -17,6 +22,7 @@ use std::collections::BTreeMap;
 pub use decode::decode;
 pub use node::{Location, Node};
 pub use problem::{Check, Path, Problems};
+pub use source::Source;
 pub use types::{ComponentId, Duration, PipelineId, Secret};
 
 use crate::pipeline::kind::{ConnectorRow, ExporterRow, ExtensionRow, Parsed, ProcessorRow, ReceiverRow};
@@ -62,6 +68,8 @@ pub struct Service {
     pub extensions: Vec<ComponentId>,
     /// The pipelines. Connectors stand among exporters and receivers.
     pub pipelines: BTreeMap<PipelineId, Pipeline>,
+    /// What the host tells of itself.
+    pub telemetry: crate::telemetry::settings::Settings,
 }
 
 /// A pipeline.
@@ -84,3 +92,40 @@ pub struct Loaded {
     /// What should be changed in it.
     pub warnings: Problems,
 }
+
+/// Reads, merges, expands and checks `sources`, the later ones over the earlier ones.
+///
+/// # Errors
+/// Everything that is wrong, warnings included, in the order of the sources and places.
+pub fn load(sources: &[Source]) -> Result<Loaded, Problems> {
+    load_with(sources, &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+}
+
+/// [`load`] with an environment of the caller's.
+pub fn load_with(sources: &[Source], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Problems> {
+    let mut problems = Problems::default();
+    let config = read(sources, env, &mut problems);
+    problems.sort();
+    match config {
+        Some(config) if !problems.has_errors() => Ok(Loaded { config, warnings: problems }),
+        _ => Err(problems),
+    }
+}
+
+fn read(sources: &[Source], env: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Config> {
+    let trees: Vec<Node> = sources.iter().filter_map(|source| source.load(env, problems)).collect();
+    if problems.has_errors() {
+        return None;
+    }
+    let mut root = node::merge_all(trees)?;
+    expand::expand(&mut root, env, problems);
+    let unexpanded: Vec<Path> = problems.errors().map(|problem| problem.path.clone()).collect();
+    let mut found = Problems::default();
+    let config = sections::read(&root, &mut found);
+    found.forget_about(&unexpanded);
+    problems.append(found);
+    Some(config)
+}
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Expected, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::node::{Entry, Location, Map, Node, Value};
-use super::problem::{Check, Path, Problem, Problems, closest, nearest};
+use super::problem::{Check, Path, Problems, closest, nearest};
 
 /// Decodes what stands at `at`, `None` being a section that is not there or null. `Some` does not mean that all is well:
 /// what failed was replaced by its default, and a problem recorded. `None`: nothing could be made of it.
@@ -49,12 +49,6 @@ pub fn check(
 ) {
     let broken: Vec<Path> = decoding.errors().filter(|p| !p.is_unknown_keys()).map(|p| p.path.clone()).collect();
     check(&mut Check::new(node, at, &broken, problems));
-}
-
-impl Problem {
-    fn is_unknown_keys(&self) -> bool {
-        self.message.contains("has invalid keys")
-    }
 }
 
 /// `text` about `path`, in the shape of the collector's decoder.

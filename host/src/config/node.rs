@@ -103,6 +103,11 @@ impl Map {
         self.0.iter()
     }
 
+    /// The values, to be changed; the keys stay.
+    pub fn nodes_mut(&mut self) -> impl Iterator<Item = (&str, &mut Node)> {
+        self.0.iter_mut().map(|entry| (entry.key.as_str(), &mut entry.node))
+    }
+
     /// The entry of `key`.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.key == key)
@@ -141,6 +146,18 @@ impl Entry {
         self.node.at = over.node.at;
         self.at = over.at;
     }
+}
+
+/// Merges documents from left to right; a null one changes nothing. `None` if there is none.
+pub(super) fn merge_all(trees: impl IntoIterator<Item = Node>) -> Option<Node> {
+    trees.into_iter().reduce(|mut base, over| {
+        match (&mut base.value, over.value) {
+            (_, Value::Null) => {}
+            (Value::Map(old), Value::Map(new)) => old.merge(new),
+            (_, value) => base = Node::new(value, over.at),
+        }
+        base
+    })
 }
 
 impl FromIterator<Entry> for Map {

@@ -106,6 +106,11 @@ impl Problem {
         }
     }
 
+    /// Whether it is about keys, not about what they lead to.
+    pub(super) fn is_unknown_keys(&self) -> bool {
+        self.message.contains("has invalid keys")
+    }
+
     fn order(&self) -> (&str, usize) {
         self.places.first().map_or(("", 0), |at| (at.source.name.as_str(), at.bytes.start))
     }
@@ -176,6 +181,11 @@ impl Problems {
     /// Takes over what another collection holds.
     pub fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
+    }
+
+    /// Drops what is said about values that could not be read, or about a default in their place.
+    pub(super) fn forget_about(&mut self, unread: &[Path]) {
+        self.0.retain(|problem| problem.is_unknown_keys() || !unread.iter().any(|path| path.touches(&problem.path)));
     }
 
     /// Whether there is anything but warnings.
