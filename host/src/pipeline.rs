@@ -7,9 +7,14 @@
 //!          ◀─ Refusal ─          ◀─ Refusal ─
 //! ```
 
+pub mod build;
 pub mod edge;
+pub mod graph;
 pub mod kind;
+pub mod run;
+pub mod service;
 mod task;
+pub mod topology;
 
 use std::fmt;
 use std::future::Future;
