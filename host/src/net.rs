@@ -1,7 +1,23 @@
-//! What receivers and exporters share: settings of servers and clients, compression with hard bounds, TLS, and the one
+//! What receivers and exporters share: connections and their end, compression with hard bounds, TLS, headers, and the one
 //! place where a refusal becomes a gRPC or HTTP status and back.
 
 pub mod compression;
-pub mod settings;
+pub mod headers;
+pub mod listen;
 pub mod status;
+pub mod stream;
 pub mod tls;
+
+/// `tailrace/<version> (<os>/<arch>)`.
+pub fn user_agent() -> String {
+    format!("tailrace/{} ({}/{})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, go_arch())
+}
+
+/// The architecture by Go's name, which is what such strings are searched for.
+fn go_arch() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}

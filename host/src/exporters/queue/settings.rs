@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Check, Duration};
-use crate::net::settings::section;
 
 /// `sending_queue`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +24,7 @@ pub struct QueueSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<String>,
     /// Joins and splits what is queued before it is sent.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "section")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchSettings>,
 }
 
