@@ -25,6 +25,7 @@
 //! On shutdown whatever waits between two attempts fails at once, and what is queued gets one attempt each. Every batch
 //! that is given up is counted (`send_failed`) and logged.
 
+mod batcher;
 mod retry;
 mod sender;
 mod settings;
@@ -158,6 +159,12 @@ impl Queue {
     fn start(&self, sender: &Arc<Sender>, consumers: &mut JoinSet<()>) {
         let count = usize::try_from(self.settings.num_consumers).ok().and_then(NonZeroUsize::new);
         let count = count.map_or(1, NonZeroUsize::get);
+        if let Some(batch) = self.settings.batching() {
+            let sizer = self.settings.batch_sizer(batch);
+            let batcher = batcher::Batcher::new(batch, sizer, count, self.store.clone(), sender.clone());
+            consumers.spawn(batcher.run());
+            return;
+        }
         for _ in 0..count {
             let (store, sender) = (self.store.clone(), sender.clone());
             consumers.spawn(async move {
