@@ -1,6 +1,11 @@
 //! The processors, a file each.
 
-use crate::pipeline::kind::ProcessorRow;
+pub mod tail_sampling;
+
+use crate::pipeline::kind::{ProcessorRow, Stability, processor};
 
 /// All of them: a processor is one file and one row here.
-pub static PROCESSORS: &[ProcessorRow] = &[];
+pub static PROCESSORS: &[ProcessorRow] = &[processor::<tail_sampling::TailSampling>(
+    Stability::Beta,
+    "Holds traces until they are likely whole, then keeps or drops each as policies decide.",
+)];

@@ -1,0 +1,162 @@
+//! The processor without plugins and without a clock: policies are functions, ticks are called.
+
+mod flow;
+mod properties;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use prost::Message;
+
+use super::columns::Needs;
+use super::contract::Columns;
+use super::core::Core;
+use super::judge::{Court, Judge};
+use super::metrics::PolicyMetrics;
+use super::rules::{Panel, Policy, Rule, Rules, Vote};
+use super::settings::Settings;
+use crate::host::Host;
+use crate::pipeline::{Cx, Signal};
+
+/// A policy as a function of a batch and a place in it.
+type Ask = fn(&Columns, usize) -> Vote;
+
+struct Functions {
+    needs: Needs,
+    columns: Option<Columns>,
+    ask: Vec<Ask>,
+}
+
+impl Panel for Functions {
+    fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    fn load(&mut self, columns: Columns) {
+        self.columns = Some(columns);
+    }
+
+    fn succeed(&mut self, _: &mut dyn Panel) {}
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote> {
+        let columns = self.columns.as_ref().expect("a batch is loaded before policies are asked");
+        candidates.iter().map(|place| self.ask[leaf](columns, *place as usize)).collect()
+    }
+}
+
+/// A processor, its evaluator, and what came out.
+struct Bench {
+    core: Arc<Core>,
+    judge: Judge,
+    tick: u32,
+}
+
+impl Bench {
+    fn new(settings: &Settings, ask: &[Ask]) -> Self {
+        Self::with_needs(settings, ask, Needs::default())
+    }
+
+    fn with_needs(settings: &Settings, ask: &[Ask], needs: Needs) -> Self {
+        let core = Arc::new(Core::new(settings, &cx()));
+        let policy = |(leaf, _)| Policy {
+            name: core.names.number(&format!("policy-{leaf}")),
+            rule: Rule::Leaf(leaf),
+            metrics: Arc::new(PolicyMetrics::default()),
+        };
+        let rules = Rules::new(ask.iter().enumerate().map(policy).collect(), settings.sample_on_first_match);
+        let panel = Box::new(Functions { needs, columns: None, ask: ask.to_vec() });
+        Self { judge: Judge::new(core.clone(), Court { panel, rules }), core, tick: 0 }
+    }
+
+    fn send(&self, resources: &[ResourceSpans]) {
+        let request = ExportTraceServiceRequest { resource_spans: resources.to_vec() };
+        self.core.take_in(&[Bytes::from(request.encode_to_vec())]);
+    }
+
+    fn tick(&mut self) {
+        self.tick += 1;
+        self.judge.tick(self.tick);
+    }
+
+    fn ticks(&mut self, count: u32) {
+        for _ in 0..count {
+            self.tick();
+        }
+    }
+
+    /// What has come out since the last call.
+    fn output(&self) -> Vec<ResourceSpans> {
+        ExportTraceServiceRequest::decode(&*self.core.outbox.take_all()).unwrap().resource_spans
+    }
+
+    /// The names of the spans that have come out since the last call.
+    fn names(&self) -> Vec<String> {
+        names(&self.output())
+    }
+}
+
+fn cx() -> Cx {
+    Cx {
+        id: "tail_sampling/test".parse().unwrap(),
+        pipeline: None,
+        signal: Some(Signal::Traces),
+        metrics: crate::telemetry::Metrics::default(),
+        host: Host::new(),
+    }
+}
+
+fn settings() -> Settings {
+    Settings { num_shards: Some(1), decision_wait: crate::config::Duration::from_secs(1), ..Settings::default() }
+}
+
+fn names(resources: &[ResourceSpans]) -> Vec<String> {
+    let scopes = resources.iter().flat_map(|resource| &resource.scope_spans);
+    scopes.flat_map(|scope| &scope.spans).map(|span| span.name.clone()).collect()
+}
+
+fn id(trace: u64) -> Vec<u8> {
+    [trace.to_be_bytes(), 7_u64.to_be_bytes()].concat()
+}
+
+fn span(trace: u64, name: &str) -> Span {
+    Span {
+        trace_id: id(trace),
+        span_id: vec![1; 8],
+        parent_span_id: vec![2; 8],
+        name: name.to_owned(),
+        start_time_unix_nano: 1_000,
+        end_time_unix_nano: 2_000,
+        ..Span::default()
+    }
+}
+
+fn failed(mut span: Span) -> Span {
+    span.status = Some(Status { code: 2, ..Status::default() });
+    span
+}
+
+fn under(resource: u32, spans: Vec<Span>) -> ResourceSpans {
+    ResourceSpans {
+        resource: Some(Resource { dropped_attributes_count: resource, ..Resource::default() }),
+        scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }],
+        schema_url: "https://opentelemetry.io/schemas/1.0.0".to_owned(),
+    }
+}
+
+/// Samples traces with an error.
+fn errors(columns: &Columns, place: usize) -> Vote {
+    if columns.seen[place] & 4 != 0 { Vote::Sample } else { Vote::No }
+}
+
+/// Samples the traces whose number is odd.
+fn odd(columns: &Columns, place: usize) -> Vote {
+    if columns.trace_ids[16 * place + 7] % 2 == 1 { Vote::Sample } else { Vote::No }
+}
