@@ -1,8 +1,11 @@
 //! What the process offers its components, beside their pipelines.
 
+pub mod allocator;
+pub mod cgroup;
 pub mod health;
 pub mod listeners;
 pub mod memory;
+pub mod shared;
 
 use std::sync::Arc;
 
@@ -14,6 +17,8 @@ pub struct Host {
     pub listeners: listeners::Listeners,
     /// Whether the host is ready and what is wrong with it.
     pub health: health::Health,
+    /// What instances of one component share.
+    pub shared: shared::Shared,
     /// The plugin engine, started when the first plugin is loaded.
     pub wasm: crate::wasm::Wasm,
 }
@@ -25,6 +30,7 @@ impl Host {
             memory: memory::Memory::default(),
             listeners: listeners::Listeners::default(),
             health: health::Health::default(),
+            shared: shared::Shared::default(),
             wasm: crate::wasm::Wasm::default(),
         })
     }

@@ -1,11 +1,18 @@
 //! The processors, a file each.
 
+pub mod memory_limiter;
 pub mod tail_sampling;
 
 use crate::pipeline::kind::{ProcessorRow, Stability, processor};
 
 /// All of them: a processor is one file and one row here.
-pub static PROCESSORS: &[ProcessorRow] = &[processor::<tail_sampling::TailSampling>(
-    Stability::Beta,
-    "Holds traces until they are likely whole, then keeps or drops each as policies decide.",
-)];
+pub static PROCESSORS: &[ProcessorRow] = &[
+    processor::<memory_limiter::MemoryLimiter>(
+        Stability::Beta,
+        "Refuses data while the process holds too much memory.",
+    ),
+    processor::<tail_sampling::TailSampling>(
+        Stability::Beta,
+        "Holds traces until they are likely whole, then keeps or drops each as policies decide.",
+    ),
+];

@@ -1,6 +1,7 @@
 //! What counts as memory: allocator-allocated bytes, plus what lies outside the allocator (log segments, guest memories),
 //! each once. Not RSS: pooled segments would make a limiter refuse for ever.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +12,8 @@ use parking_lot::RwLock;
 pub struct Memory {
     /// Live bytes outside the allocator: segments in use, guest memories.
     outside: AtomicU64,
-    limit: RwLock<Option<Limit>>,
+    /// By who enforces it.
+    limits: RwLock<BTreeMap<String, Limit>>,
     reclaimers: RwLock<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 
@@ -42,19 +44,21 @@ impl Memory {
 
     /// All live bytes now. Reads the allocator's statistics (a few microseconds): call it on timers, not per batch.
     pub fn used_bytes(&self) -> u64 {
-        let _ = tikv_jemalloc_ctl::epoch::advance();
-        let allocated = tikv_jemalloc_ctl::stats::allocated::read().unwrap_or(0) as u64;
-        allocated + self.outside_bytes()
+        super::allocator::allocated_bytes() + self.outside_bytes()
     }
 
-    /// The limit in force, `None` without a `memory_limiter`.
+    /// The limit in force, the tightest of several; `None` without a `memory_limiter`.
     pub fn limit(&self) -> Option<Limit> {
-        *self.limit.read()
+        self.limits.read().values().copied().min_by_key(|limit| limit.soft_bytes)
     }
 
-    /// Sets the limit in force.
-    pub fn set_limit(&self, limit: Option<Limit>) {
-        *self.limit.write() = limit;
+    /// Sets the limit that `who` enforces, or takes it back.
+    pub fn set_limit(&self, who: &str, limit: Option<Limit>) {
+        let mut limits = self.limits.write();
+        match limit {
+            Some(limit) => limits.insert(who.to_owned(), limit),
+            None => limits.remove(who),
+        };
     }
 
     /// Registers something that can give unused memory back to the system (free segments).

@@ -165,7 +165,10 @@ impl Order {
 mod tests {
     use super::*;
 
-    pub(super) fn topology(connectors: &[&str], pipelines: &[(&str, &[&str], &[&str], &[&str])]) -> Topology {
+    /// Id, receivers, processors, exporters.
+    type Line<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+
+    fn topology(connectors: &[&str], pipelines: &[Line<'_>]) -> Topology {
         let id = |text: &&str| text.parse::<ComponentId>().unwrap();
         let ids = |list: &[&str]| list.iter().map(id).collect::<Vec<_>>();
         let pipelines = pipelines.iter().map(|(name, receivers, processors, exporters)| {
