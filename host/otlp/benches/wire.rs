@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use prost::Message;
 use tailrace_otlp::view::{self, SpanHead};
 use tailrace_otlp::walk::{self, Header};
-use tailrace_otlp::{Rope, Signal, check, count, wire};
+use tailrace_otlp::{Rope, Signal, check, count, split, wire};
 
 const SPANS: usize = 100;
 
@@ -108,6 +108,7 @@ fn per_span(c: &mut Criterion) {
                     .count()
             });
         });
+        group.bench_function("split into tens", |b| b.iter(|| split(Signal::Traces, rope.clone(), SPANS, 10).len()));
         group.finish();
     }
 }

@@ -55,6 +55,8 @@ pub(crate) enum Kind {
 pub(crate) enum Role {
     /// Beside or below the items.
     Detail,
+    /// An attribute.
+    Pair,
     /// The whole.
     Request,
     /// `ResourceSpans` and its like.
@@ -117,7 +119,7 @@ impl Message {
     #[inline]
     pub(crate) fn container(&self, number: u32) -> Option<&'static Self> {
         match self.rule(number) {
-            Rule::Message(message) if !matches!(message.role, Role::Detail) => Some(message),
+            Rule::Message(message) if !matches!(message.role, Role::Detail | Role::Pair) => Some(message),
             _ => None,
         }
     }
@@ -308,8 +310,9 @@ static SCOPE: Message = Message::new(
         one(4, "droppedAttributesCount", Kind::Uint32),
     ],
 );
-static KEY_VALUE: Message = Message::new(
+static KEY_VALUE: Message = Message::placed(
     "KeyValue",
+    Role::Pair,
     &[one(1, "key", Kind::String), one(2, "value", Kind::Message(&ANY_VALUE)), one(3, "keyStrindex", Kind::Int32)],
 );
 static ANY_VALUE: Message = Message::new(

@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use proptest::prelude::*;
 use prost::Message;
-use tailrace_otlp::{Rope, Signal, check, count, split, split_front, view, walk};
+use tailrace_otlp::{Rope, Signal, check, count, split, split_front, view, walk, wire};
 
 use arbitrary::{damage, request, signal, traces};
 use model::Model;
@@ -97,6 +97,28 @@ proptest! {
             for signal in Signal::ALL {
                 exercise(signal, &bytes, max);
             }
+        }
+    }
+}
+
+/// The bound of nesting is prost's, for lists and maps alike.
+#[test]
+fn nesting_ends_where_prost_ends() {
+    let field = |number: u32, body: &[u8]| {
+        let mut out = Vec::new();
+        wire::put_bytes(&mut out, number, body);
+        out
+    };
+    let list = |inner: Vec<u8>| field(5, &field(1, &inner));
+    let map = |inner: Vec<u8>| field(6, &field(1, &[field(1, b"key"), field(2, &inner)].concat()));
+    for levels in 20..60 {
+        for (of, innermost) in
+            [(&list as &dyn Fn(Vec<u8>) -> Vec<u8>, vec![]), (&list, field(1, b"x")), (&map, field(1, b"x"))]
+        {
+            let value = (0..levels).fold(innermost, |inner, _| of(inner));
+            let request = field(1, &field(2, &field(2, &field(5, &value))));
+            let decoded = Model::decode(Signal::Logs, &request);
+            assert_eq!(check(Signal::Logs, &request).is_ok(), decoded.is_ok(), "{levels}");
         }
     }
 }

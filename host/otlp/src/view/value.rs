@@ -37,6 +37,14 @@ pub enum Value<'a> {
 /// Reads a `KeyValue`.
 #[inline]
 pub(super) fn key_value(pair: &[u8]) -> (&[u8], Value<'_>) {
+    match wire::plain_pair(pair) {
+        Some((key, value)) => (key, Value::parse(value)),
+        None => any_key_value(pair),
+    }
+}
+
+#[inline(never)]
+fn any_key_value(pair: &[u8]) -> (&[u8], Value<'_>) {
     let (mut key, mut value) = (&[][..], Value::Empty);
     for field in wire::fields(pair) {
         match (field.number, field.payload) {
@@ -52,6 +60,11 @@ impl<'a> Value<'a> {
     /// Reads the message `AnyValue`.
     #[inline]
     pub fn parse(any_value: &'a [u8]) -> Self {
+        wire::plain_text(any_value).map_or_else(|| Self::parse_any(any_value), Self::Str)
+    }
+
+    #[inline(never)]
+    fn parse_any(any_value: &'a [u8]) -> Self {
         let mut value = Self::Empty;
         for field in wire::fields(any_value) {
             value = match (field.number, field.payload) {
