@@ -2,6 +2,7 @@
 //!
 //! Folder = kind, file = the component's canonical type. See `ARCHITECTURE.md` for the map and the invariants.
 
+pub mod cli;
 pub mod config;
 pub mod connectors;
 pub mod exporters;

@@ -52,8 +52,8 @@ impl Expansion<'_> {
                 match self.text(text, &node.at, path, depth) {
                     Ok(Expanded::Text(text)) => node.value = Value::Str(text),
                     Ok(Expanded::Node(expanded)) => *node = expanded,
-                    Err(why) => {
-                        self.report(&why, &node.at, path);
+                    Err(wrong) => {
+                        self.report(wrong, &node.at, path);
                         node.value = Value::Null;
                     }
                 }
@@ -62,11 +62,11 @@ impl Expansion<'_> {
         }
     }
 
-    fn text(&mut self, mut text: String, at: &Location, path: &Path, depth: usize) -> Result<Expanded, String> {
+    fn text(&mut self, mut text: String, at: &Location, path: &Path, depth: usize) -> Result<Expanded, Wrong> {
         for _ in 0..MAX_ROUNDS {
             let Some(found) = find(&text) else { return Ok(Expanded::Text(text)) };
             let origin: Arc<str> = text[found.clone()].into();
-            let uri = Uri::of_reference(&origin[2..origin.len() - 1])?;
+            let uri = reference(&origin[2..origin.len() - 1])?;
             let retrieved = self.retrieve(&uri, at, path)?;
             if found.len() < text.len() {
                 text.replace_range(found, &retrieved);
@@ -82,13 +82,13 @@ impl Expansion<'_> {
             self.below(&mut node, path, depth)?;
             return Ok(Expanded::Node(node));
         }
-        Err("too many recursive expansions".to_owned())
+        Err(Wrong::recursive())
     }
 
     /// Expands what an expansion brought, and the other face of it.
-    fn below(&mut self, node: &mut Node, path: &Path, depth: usize) -> Result<(), String> {
+    fn below(&mut self, node: &mut Node, path: &Path, depth: usize) -> Result<(), Wrong> {
         if depth == MAX_DEPTH {
-            return Err("too many recursive expansions".to_owned());
+            return Err(Wrong::recursive());
         }
         self.node(node, path, depth + 1);
         if let Some(text) = node.text.take_if(|text| find(text).is_some()) {
@@ -101,12 +101,12 @@ impl Expansion<'_> {
         Ok(())
     }
 
-    fn retrieve(&mut self, uri: &Uri<'_>, at: &Location, path: &Path) -> Result<String, String> {
+    fn retrieve(&mut self, uri: &Uri<'_>, at: &Location, path: &Path) -> Result<String, Wrong> {
         self.references += 1;
         if self.references > MAX_REFERENCES {
-            return Err("too many recursive expansions".to_owned());
+            return Err(Wrong::recursive());
         }
-        let retrieved = uri.retrieve(self.env)?;
+        let retrieved = uri.retrieve(self.env).map_err(|why| Wrong { why, help: None })?;
         if retrieved.is_none() {
             let name = uri.variable().unwrap_or_default();
             self.problems
@@ -117,16 +117,30 @@ impl Expansion<'_> {
         Ok(retrieved.unwrap_or_default())
     }
 
-    fn report(&mut self, why: &str, at: &Location, path: &Path) {
-        let message = format!("failed to get config: cannot resolve the configuration: {why}");
-        let problem = self.problems.error(path, message).at(Some(at));
-        // `${X:-d}`, as shells have it.
-        if let Some(reference) = why.split("for uri ").nth(1).map(|uri| uri.trim_matches('"'))
-            && reference.contains(":-")
-        {
-            problem.help(format!("a default needs the scheme in front: ${{env:{reference}}}"));
-        }
+    fn report(&mut self, wrong: Wrong, at: &Location, path: &Path) {
+        let message = format!("failed to get config: cannot resolve the configuration: {}", wrong.why);
+        self.problems.error(path, message).at(Some(at)).help.extend(wrong.help);
     }
+}
+
+/// Why a reference can not be replaced.
+struct Wrong {
+    why: String,
+    help: Option<String>,
+}
+
+impl Wrong {
+    fn recursive() -> Self {
+        Self { why: "too many recursive expansions".to_owned(), help: None }
+    }
+}
+
+fn reference(text: &str) -> Result<Uri<'_>, Wrong> {
+    Uri::of_reference(text).map_err(|why| {
+        // `${X:-d}`, as shells have it.
+        let is_default = text.contains(":-");
+        Wrong { why, help: is_default.then(|| format!("a default needs the scheme in front: ${{env:{text}}}")) }
+    })
 }
 
 /// The bytes of the first reference that holds no other.
@@ -159,3 +173,6 @@ fn unescape(node: &mut Node) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

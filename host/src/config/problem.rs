@@ -1,5 +1,7 @@
 //! What is wrong with a configuration: collected, not thrown, so that a user sees everything at once.
 
+mod mask;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -117,13 +119,14 @@ impl Problem {
 
     fn to_json(&self) -> Json {
         let at = self.places.first();
+        let in_text = at.filter(|at| at.line > 0 && at.source.quote);
         json!({
             "severity": match self.severity { Severity::Error => "error", Severity::Warning => "warning" },
             "path": self.path.to_string(),
             "message": self.message,
             "source": at.map(|at| at.source.name.clone()),
-            "line": at.map(|at| at.line),
-            "column": at.map(|at| at.column),
+            "line": in_text.map(|at| at.line),
+            "column": in_text.map(|at| at.column),
             "origin": at.and_then(|at| at.origin.as_deref().map(str::to_owned)),
             "help": self.help,
         })
@@ -151,7 +154,7 @@ impl Problem {
 
     fn snippet<'a>(&'a self, first: &'a Location) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
         let same_text = self.places.iter().filter(|at| Arc::ptr_eq(&at.source, &first.source));
-        Snippet::source(first.source.text.as_str())
+        Snippet::source(mask::mask(&first.source.text))
             .path(first.source.name.as_str())
             .annotations(same_text.map(|at| AnnotationKind::Primary.span(at.bytes.clone())))
     }
@@ -208,10 +211,10 @@ impl Problems {
         &self.0
     }
 
-    /// Splits the warnings off.
-    pub fn into_errors_and_warnings(self) -> (Self, Self) {
-        let (errors, warnings) = self.0.into_iter().partition(|problem| problem.severity == Severity::Error);
-        (Self(errors), Self(warnings))
+    /// All but the warnings.
+    #[must_use]
+    pub fn only_errors(&self) -> Self {
+        Self(self.errors().cloned().collect())
     }
 
     /// By source and place; what has no place comes first.
@@ -295,7 +298,8 @@ pub(super) fn nearest(node: &Node, path: &Path) -> Option<Location> {
         if let Some(entry) = node.as_map().and_then(|map| map.entry(key)) {
             // A value is pointed at by itself, a section by its name.
             let section = entry.node.as_map().is_some() || entry.node.as_list().is_some() || entry.node.is_null();
-            at = Some(if section { entry.at.clone() } else { entry.node.at.clone() });
+            let origin = entry.node.at.origin.clone();
+            at = Some(if section { Location { origin, ..entry.at.clone() } } else { entry.node.at.clone() });
             node = &entry.node;
         } else if let Some(element) = node.find([key]) {
             at = Some(element.at.clone());

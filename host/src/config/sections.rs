@@ -8,6 +8,7 @@ use super::graph::{self, Ids, Places};
 use super::known;
 use super::node::{Entry, Location, Map, Node};
 use super::problem::{Path, Problems, closest};
+use super::types::IdError;
 use super::{Component, ComponentId, Config, Pipeline, PipelineId, Service};
 use crate::pipeline::Settings;
 use crate::pipeline::kind::{Row, find};
@@ -79,16 +80,18 @@ fn section<R: Row>(
 }
 
 /// The key of `entry`.
-fn id<T: FromStr<Err: ToString>>(path: &Path, entry: &Entry, problems: &mut Problems) -> Option<T> {
-    match entry.key.parse() {
-        Ok(id) => Some(id),
-        Err(why) => {
-            problems
-                .error(&path.join(&entry.key), format!("'{}' {}", path.dotted(), why.to_string()))
-                .at(Some(&entry.at));
-            None
-        }
-    }
+fn id<T: FromStr<Err = IdError>>(path: &Path, entry: &Entry, problems: &mut Problems) -> Option<T> {
+    let why = match entry.key.parse() {
+        Ok(id) => return Some(id),
+        Err(why) => why,
+    };
+    // The collector decodes this one and refuses it when it checks.
+    let message = match why {
+        IdError::Profiles(_) => format!("{path}: {why}"),
+        _ => format!("'{}' {why}", path.dotted()),
+    };
+    problems.error(&path.join(&entry.key), message).at(Some(&entry.at));
+    None
 }
 
 fn component<R: Row>(

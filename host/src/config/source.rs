@@ -70,7 +70,8 @@ impl Source {
         match yaml::parse(&text) {
             Ok(node) if node.is_null() || node.as_map().is_some() => Some(node),
             Ok(node) => {
-                let why = format!("retrieved value (type={}) cannot be used as a Conf", node.go_type());
+                let kind = if node.as_list().is_some() { "[]interface {}" } else { node.go_type() };
+                let why = format!("retrieved value (type={kind}) cannot be used as a Conf");
                 problems.error(&root, format!("{RESOLVE}: {why}")).at(Some(&node.at));
                 None
             }
@@ -148,9 +149,13 @@ impl<'a> Uri<'a> {
         if !text.contains(':') {
             return Ok(Self { scheme: Scheme::Env, rest: text });
         }
-        let (scheme, rest) = split_scheme(text).ok_or_else(|| format!("invalid uri: {text:?}"))?;
-        let known = Scheme::parse(scheme);
-        let scheme = known.ok_or_else(|| format!("scheme {scheme:?} is not supported for uri {text:?}"))?;
+        let unsupported = |scheme| format!("scheme {scheme:?} is not supported for uri {text:?}");
+        let (scheme, rest) = match (split_scheme(text), text.split_once(':')) {
+            (Some(split), _) => split,
+            (None, Some((letter, _))) if letter.len() == 1 => return Err(unsupported(letter)),
+            (None, _) => return Err(format!("invalid uri: {text:?}")),
+        };
+        let scheme = Scheme::parse(scheme).ok_or_else(|| unsupported(scheme))?;
         if rest.contains('$') {
             return Err(format!("the uri {text:?} contains unsupported characters ('$')"));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::node::SourceText;
+use super::node::{SourceText, Value};
 use super::{Node, Path, Problems, decode, yaml};
 use crate::pipeline::Settings;
 
@@ -21,4 +21,24 @@ pub(crate) fn settings<S: Settings>(text: &str) -> (Option<S>, Problems) {
         decode::check(Some(&node), &at, &decoding, &mut problems, |check| settings.check(check));
     }
     (settings, problems)
+}
+
+/// The tree in a few characters: texts quoted, the other face of a value after a bar.
+pub(crate) fn show(node: &Node) -> String {
+    let value = match &node.value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => format!("{value:?}"),
+        Value::Str(value) => format!("{value:?}"),
+        Value::List(list) => format!("[{}]", list.iter().map(show).collect::<Vec<_>>().join(", ")),
+        Value::Map(map) => {
+            let entries = map.iter().map(|entry| format!("{}: {}", entry.key, show(&entry.node)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+    };
+    match &node.text {
+        Some(text) => format!("{value}|{text}"),
+        None => value,
+    }
 }

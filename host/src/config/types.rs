@@ -8,8 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use duration::Duration;
-pub use id::{ComponentId, PipelineId};
+pub use duration::{Duration, DurationError};
+pub use id::{ComponentId, IdError, PipelineId};
 
 /// A value that is never printed: `Debug` and `Serialize` give `[REDACTED]`.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Deserialize)]

@@ -40,14 +40,35 @@ pub fn parse(source: &Arc<SourceText>) -> Result<Node, Invalid> {
         Err(error) => {
             let at = error.location().unwrap_or(serde_saphyr::Location::UNKNOWN);
             let at = Placing { source, starts: &starts }.location(at);
-            // saphyr appends the place to its message; ours stands in front, as in Go's.
-            let message = error.to_string();
-            let message = message.lines().next().unwrap_or_default();
-            let message = message.split(" at line ").next().unwrap_or(message);
-            let message = message.strip_prefix("error: ").unwrap_or(message);
-            Err(Invalid { message: format!("yaml: line {}: {message}", at.line), at })
+            Err(Invalid { message: format!("yaml: {}", in_gos_words(&error, &at)), at })
         }
     }
+}
+
+fn in_gos_words(error: &serde_saphyr::Error, at: &Location) -> String {
+    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error.without_snippet() {
+        return match first_line_of(key, at) {
+            Some(line) => format!("line {}: mapping key {key:?} already defined at line {line}", at.line),
+            None => format!("line {}: mapping key {key:?} already defined", at.line),
+        };
+    }
+    // saphyr appends the place to its message; Go's stands in front.
+    let said = error.to_string();
+    let first = said.lines().next().unwrap_or_default();
+    let first = first.split(" at line ").next().unwrap_or(first);
+    format!("line {}: {}", at.line, first.strip_prefix("error: ").unwrap_or(first))
+}
+
+/// The last line above `at` with the same key in the same column, which is the first definition unless a flow map is
+/// involved.
+fn first_line_of(key: &str, at: &Location) -> Option<usize> {
+    let above = at.source.text.lines().take(at.line.saturating_sub(1)).enumerate();
+    let same = above.filter(|(_, line)| {
+        let key_part = line.split(':').next().unwrap_or_default();
+        let indent = key_part.len() - key_part.trim_start().len();
+        indent + 1 == at.column && key_part.trim().trim_matches(['"', '\'']) == key
+    });
+    same.last().map(|(index, _)| index + 1)
 }
 
 fn line_starts(text: &str) -> Vec<usize> {

@@ -16,7 +16,7 @@ pub(super) fn get(url: &str) -> Result<String, String> {
     let fetched = std::thread::scope(|scope| scope.spawn(|| fetch(url)).join());
     let why = match fetched {
         Ok(Ok(text)) => return Ok(text),
-        Ok(Err(why)) => why.to_string(),
+        Ok(Err(why)) => format!("{why:#}"),
         Err(_) => "the request panicked".to_owned(),
     };
     Err(format!("unable to download the file via HTTP GET for uri {url:?}: {why}"))
