@@ -1,1 +1,78 @@
-//! Placeholder.
+//! Write a sampling policy for tailrace in Rust: implement [`Policy`], name it in [`export!`], build with
+//! `cargo build --release --target wasm32-wasip2`. The `.wasm` file is the plugin.
+//!
+//! ```
+//! use serde::Deserialize;
+//! use tailrace_sdk::{Diagnostics, Needs, Policy, Trace, Verdict};
+//!
+//! /// Keeps traces with at least so many failed spans.
+//! struct Failures {
+//!     at_least: usize,
+//! }
+//!
+//! #[derive(Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Config {
+//!     at_least: usize,
+//! }
+//!
+//! impl Policy for Failures {
+//!     const KIND: &'static str = "failures";
+//!     type Config = Config;
+//!
+//!     fn new(config: Config) -> Result<Self, Diagnostics> {
+//!         Ok(Self { at_least: config.at_least })
+//!     }
+//!     fn needs(&self) -> Needs {
+//!         Needs::nothing().status()
+//!     }
+//!     fn evaluate(&mut self, trace: &Trace<'_>) -> Verdict {
+//!         (trace.spans().filter(|span| span.is_error()).count() >= self.at_least).into()
+//!     }
+//! }
+//!
+//! tailrace_sdk::export!(Failures);
+//!
+//! // Policies are plain Rust: test them natively.
+//! use tailrace_sdk::testing::{self, TestSpan};
+//! let traces = [vec![TestSpan::default()], vec![TestSpan::default().error(), TestSpan::default().error()]];
+//! let verdicts = testing::evaluate::<Failures>(r#"{"at_least": 2}"#, &traces).unwrap();
+//! assert_eq!(verdicts, [Verdict::No, Verdict::Sample]);
+//! ```
+//!
+//! - Only columns that [`Policy::needs`] asks for are filled; figures of the whole trace ([`Trace::duration`],
+//!   [`Trace::seen_error`], [`Trace::span_count`]) always are, and cost nothing per span.
+//! - Policies that want the arrays implement [`Policy::evaluate_batch`] instead of `evaluate`.
+//! - A policy has no clock, no randomness, no files and no network: [`Batch::now`] is the tick's time. That is why a
+//!   recording evaluates to the same decisions.
+//! - A panic costs the policy its vote; its text is in the host's log.
+
+mod batch;
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic,
+    reason = "generated"
+)]
+#[doc(hidden)]
+pub mod bindings;
+mod component;
+mod config;
+mod host;
+mod manifest;
+mod policy;
+pub mod testing;
+
+pub use batch::{Attribute, Batch, Code, Memo, Scope, Span, Trace, Value};
+pub use host::{Level, count, log};
+pub use policy::{Diagnostics, Needs, Policy, Verdict, Votes};
+
+/// What [`export!`] expands to names; no part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::component::{Component, Exports, Kind};
+    pub use crate::manifest::{join, joined_len};
+}

@@ -1,0 +1,56 @@
+//! The host's log and counters.
+
+use std::cell::RefCell;
+
+#[cfg(target_arch = "wasm32")]
+use crate::bindings::tailrace::plugin::host as imports;
+
+/// How much a line of the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For whoever debugs the policy.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Something is odd.
+    Warn,
+    /// Something is broken.
+    Error,
+}
+
+thread_local! {
+    /// The counters' names in the order that `describe` gives; a guest has one thread.
+    static COUNTERS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes to the host's log, which cuts at 4 KiB and lets a bounded number of lines a second through. Outside a guest (in
+/// tests) to standard error.
+pub fn log(level: Level, message: &str) {
+    #[cfg(target_arch = "wasm32")]
+    {
+        let level = match level {
+            Level::Debug => imports::Level::Debug,
+            Level::Info => imports::Level::Info,
+            Level::Warn => imports::Level::Warn,
+            Level::Error => imports::Level::Error,
+        };
+        imports::log(level, message);
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    eprintln!("{level:?}: {message}");
+}
+
+/// Adds to one of the policy's [`crate::Policy::COUNTERS`]; a name that is not among them is ignored. Outside a guest it does
+/// nothing.
+pub fn count(counter: &str, delta: u32) {
+    let place = COUNTERS.with_borrow(|names| names.iter().position(|name| *name == counter));
+    let Some(id) = place.and_then(|place| u32::try_from(place).ok()) else { return };
+    #[cfg(target_arch = "wasm32")]
+    imports::counter_add(id, delta);
+    #[cfg(not(target_arch = "wasm32"))]
+    let _ = (id, delta);
+}
+
+pub(crate) fn set_counters(names: Vec<&'static str>) {
+    COUNTERS.set(names);
+}

@@ -1,0 +1,236 @@
+//! What an author implements.
+
+use serde::de::DeserializeOwned;
+
+use crate::batch::{Attribute, Batch, Scope, Trace};
+use crate::bindings::exports::tailrace::plugin::sampling::Fields;
+
+/// A kind of sampling policy. A value of it is one configured policy, asked once per decision tick about a batch of whole
+/// traces.
+pub trait Policy: Sized + 'static {
+    /// What the kind is called in configurations: `snake_case`.
+    const KIND: &'static str;
+    /// One sentence for listings.
+    const SUMMARY: &'static str = "";
+    /// JSON Schema (2020-12) of [`Policy::Config`].
+    const SCHEMA: &'static str = "{}";
+    /// Names the form of what [`Policy::save`] returns; change it with the form. Empty: the kind keeps no state.
+    const STATE_SCHEMA: &'static str = "";
+    /// Names of the counters that [`crate::count`] adds to.
+    const COUNTERS: &'static [&'static str] = &[];
+    /// The reasons that [`Votes::push_because`] refers to.
+    const REASONS: &'static [&'static str] = &[];
+    /// The configuration, as it stands in YAML.
+    type Config: DeserializeOwned;
+
+    /// Makes a policy, or says all that is wrong with the configuration.
+    fn new(config: Self::Config) -> Result<Self, Diagnostics>;
+
+    /// The columns that it looks at; asked once, after [`Policy::new`].
+    fn needs(&self) -> Needs {
+        Needs::nothing()
+    }
+
+    /// Votes on one trace. Implement this or [`Policy::evaluate_batch`].
+    fn evaluate(&mut self, _trace: &Trace<'_>) -> Verdict {
+        Verdict::No
+    }
+
+    /// Votes on the traces at the places `candidates` of the batch: one vote each, in order. An error costs all of them.
+    fn evaluate_batch(&mut self, batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
+        for &place in candidates {
+            let verdict = self.evaluate(&batch.trace(place));
+            votes.push(verdict);
+        }
+        Ok(())
+    }
+
+    /// State that is to survive a swap of the plugin, or a trap. Called after each batch if [`Policy::STATE_SCHEMA`] is
+    /// not empty: keep it small.
+    fn save(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes over what an earlier instance saved under the same [`Policy::STATE_SCHEMA`].
+    fn restore(&mut self, _state: &[u8]) {}
+}
+
+/// A vote on one trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Verdict {
+    /// No opinion: other policies may keep it.
+    No = 0,
+    /// Keep it.
+    Sample = 1,
+    /// Throw it away, whatever other policies say.
+    Drop = 2,
+}
+
+impl From<bool> for Verdict {
+    fn from(sample: bool) -> Self {
+        if sample { Self::Sample } else { Self::No }
+    }
+}
+
+/// The votes on a batch's candidates, in their order.
+#[derive(Debug, Default)]
+pub struct Votes {
+    pub(crate) verdicts: Vec<u8>,
+    pub(crate) thresholds: Vec<u8>,
+    pub(crate) reasons: Vec<u16>,
+}
+
+impl Votes {
+    pub(crate) fn with_capacity(candidates: usize) -> Self {
+        Self { verdicts: Vec::with_capacity(candidates), ..Self::default() }
+    }
+
+    /// The vote on the next candidate.
+    #[inline]
+    pub fn push(&mut self, verdict: impl Into<Verdict>) {
+        self.verdicts.push(verdict.into() as u8);
+    }
+
+    /// The vote on the next candidate with its reason, a place in [`Policy::REASONS`]. A policy gives reasons for all votes
+    /// of a batch or for none.
+    pub fn push_because(&mut self, verdict: impl Into<Verdict>, reason: u16) {
+        self.push(verdict);
+        self.reasons.push(reason);
+    }
+
+    /// The sampling threshold that the vote just pushed amounts to: the low 56 bits of `threshold`. For all votes of a
+    /// batch or for none.
+    pub fn threshold(&mut self, threshold: u64) {
+        self.thresholds.extend_from_slice(&threshold.to_be_bytes()[1..]);
+    }
+
+    /// Votes pushed so far.
+    pub fn len(&self) -> usize {
+        self.verdicts.len()
+    }
+
+    /// Whether nothing was pushed yet.
+    pub fn is_empty(&self) -> bool {
+        self.verdicts.is_empty()
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics(pub(crate) Vec<(String, String)>);
+
+impl Diagnostics {
+    /// Nothing wrong so far.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// One problem: `path` is a JSON pointer into the configuration (`/values/2`; empty: all of it).
+    pub fn one(path: impl Into<String>, message: impl Into<String>) -> Self {
+        let mut all = Self::none();
+        all.push(path, message);
+        all
+    }
+
+    /// Adds a problem.
+    pub fn push(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push((path.into(), message.into()));
+    }
+
+    /// `policy` if there was no problem.
+    pub fn or<P>(self, policy: P) -> Result<P, Self> {
+        if self.0.is_empty() { Ok(policy) } else { Err(self) }
+    }
+
+    /// The problems: JSON pointer and message.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(path, message)| (path.as_str(), message.as_str()))
+    }
+}
+
+/// The columns that a policy looks at. The fewer, the cheaper: figures of the whole trace need none.
+#[derive(Clone, Debug)]
+pub struct Needs {
+    pub(crate) fields: Fields,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+impl Needs {
+    /// Only what comes with every trace: id, start, duration, size, span count, what was seen.
+    pub fn nothing() -> Self {
+        Self { fields: Fields::empty(), attributes: Vec::new() }
+    }
+
+    /// An attribute of spans. Repeated calls give it the places 0, 1, 2 … in [`Batch::column`].
+    #[must_use]
+    pub fn span(self, key: impl Into<String>) -> Self {
+        self.attribute(Scope::Span, key)
+    }
+
+    /// An attribute of the spans' resources.
+    #[must_use]
+    pub fn resource(self, key: impl Into<String>) -> Self {
+        self.attribute(Scope::Resource, key)
+    }
+
+    /// An attribute of any scope.
+    #[must_use]
+    pub fn attribute(mut self, scope: Scope, key: impl Into<String>) -> Self {
+        self.attributes.push(Attribute { scope, key: key.into() });
+        self
+    }
+
+    /// Each span's status.
+    #[must_use]
+    pub fn status(self) -> Self {
+        self.field(Fields::STATUS)
+    }
+
+    /// Each span's kind.
+    #[must_use]
+    pub fn kind(self) -> Self {
+        self.field(Fields::KIND)
+    }
+
+    /// Each span's start.
+    #[must_use]
+    pub fn start(self) -> Self {
+        self.field(Fields::START)
+    }
+
+    /// Each span's duration.
+    #[must_use]
+    pub fn duration(self) -> Self {
+        self.field(Fields::DURATION)
+    }
+
+    /// Each span's name.
+    #[must_use]
+    pub fn name(self) -> Self {
+        self.field(Fields::NAME)
+    }
+
+    /// Each span's parent, as a place in the batch.
+    #[must_use]
+    pub fn parent(self) -> Self {
+        self.field(Fields::PARENT)
+    }
+
+    /// Each span's W3C trace state.
+    #[must_use]
+    pub fn trace_state(self) -> Self {
+        self.field(Fields::TRACE_STATE)
+    }
+
+    /// Each trace whole, as an OTLP `TracesData` message. Costs twenty times a column.
+    #[must_use]
+    pub fn otlp(self) -> Self {
+        self.field(Fields::OTLP)
+    }
+
+    fn field(mut self, field: Fields) -> Self {
+        self.fields |= field;
+        self
+    }
+}

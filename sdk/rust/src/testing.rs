@@ -1,0 +1,220 @@
+//! Runs a policy natively over traces made by hand, for a plugin's own tests.
+//!
+//! ```
+//! # use tailrace_sdk::{Diagnostics, Needs, Policy, Trace, Verdict, testing::{self, TestSpan, TestValue}};
+//! # struct Vip;
+//! # impl Policy for Vip {
+//! #     const KIND: &'static str = "vip";
+//! #     type Config = ();
+//! #     fn new((): ()) -> Result<Self, Diagnostics> { Ok(Self) }
+//! #     fn needs(&self) -> Needs { Needs::nothing().span("tier") }
+//! #     fn evaluate(&mut self, trace: &Trace<'_>) -> Verdict {
+//! #         trace.spans().any(|span| span.attribute("tier").as_str() == Some("vip")).into()
+//! #     }
+//! # }
+//! let traces = [vec![TestSpan::default().attribute("tier", TestValue::Str("vip".into()))]];
+//! assert_eq!(testing::evaluate::<Vip>("null", &traces).unwrap(), [Verdict::Sample]);
+//! ```
+
+use std::collections::HashMap;
+
+use crate::batch::{Batch, Scope};
+use crate::bindings::exports::tailrace::plugin::sampling::{Column, Columns};
+use crate::config;
+use crate::policy::{Diagnostics, Policy, Verdict, Votes};
+
+/// The tick's time in tests, nanoseconds since 1970.
+pub const NOW: u64 = 1_700_000_000_000_000_000;
+
+/// An attribute's value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestValue {
+    /// A string.
+    Str(String),
+    /// An integer.
+    Int(i64),
+    /// A double.
+    Double(f64),
+    /// A boolean.
+    Bool(bool),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// An array or map, as JSON.
+    Json(String),
+}
+
+/// A span.
+#[derive(Clone, Debug)]
+pub struct TestSpan {
+    /// Of the span's trace; what counts is the first span's.
+    pub trace_id: [u8; 16],
+    /// 0 unset, 1 ok, 2 error.
+    pub status: u8,
+    /// OTLP's number.
+    pub kind: u8,
+    /// Nanoseconds since 1970.
+    pub start: u64,
+    /// Nanoseconds.
+    pub duration: u64,
+    /// Its name.
+    pub name: String,
+    /// Its W3C trace state.
+    pub trace_state: String,
+    /// The W3C sampled flag.
+    pub sampled_flag: bool,
+    /// Whether it has no parent.
+    pub root: bool,
+    /// Attributes of the span.
+    pub attributes: Vec<(String, TestValue)>,
+    /// Attributes of its resource.
+    pub resource: Vec<(String, TestValue)>,
+}
+
+impl Default for TestSpan {
+    fn default() -> Self {
+        Self {
+            trace_id: [0; 16],
+            status: 0,
+            kind: 1,
+            start: NOW - 10_000_000_000,
+            duration: 1_000_000,
+            name: String::new(),
+            trace_state: String::new(),
+            sampled_flag: false,
+            root: false,
+            attributes: Vec::new(),
+            resource: Vec::new(),
+        }
+    }
+}
+
+impl TestSpan {
+    /// With the status error.
+    #[must_use]
+    pub fn error(mut self) -> Self {
+        self.status = 2;
+        self
+    }
+
+    /// With an attribute.
+    #[must_use]
+    pub fn attribute(mut self, key: &str, value: TestValue) -> Self {
+        self.attributes.push((key.to_owned(), value));
+        self
+    }
+
+    /// With an attribute of its resource.
+    #[must_use]
+    pub fn resource(mut self, key: &str, value: TestValue) -> Self {
+        self.resource.push((key.to_owned(), value));
+        self
+    }
+}
+
+/// Configures `P` with `config` (JSON) and asks it about all `traces` as one batch.
+///
+/// # Errors
+/// What the policy has against the configuration; an error of the evaluation as a diagnostic with an empty path.
+pub fn evaluate<P: Policy>(config: &str, traces: &[Vec<TestSpan>]) -> Result<Vec<Verdict>, Diagnostics> {
+    let mut policy = P::new(config::parse(config)?)?;
+    let needs = policy.needs();
+    let mut builder = Builder { columns: Columns { now: NOW, ..Columns::default() }, codes: HashMap::new() };
+    builder.columns.dictionary.string_offsets.push(0);
+    builder.columns.span_offsets.push(0);
+    builder.columns.attributes = needs.attributes.iter().map(|_| Column::default()).collect();
+    for trace in traces {
+        builder.trace(trace);
+        for span in trace {
+            builder.span(span, &needs.attributes);
+        }
+    }
+    let bound: Vec<u32> = (0..).take(needs.attributes.len()).collect();
+    let batch = Batch { columns: &builder.columns, generation: 1, attributes: &needs.attributes, bound: &bound };
+    let candidates: Vec<u32> = (0..).take(traces.len()).collect();
+    let mut votes = Votes::default();
+    policy.evaluate_batch(&batch, &candidates, &mut votes).map_err(|error| Diagnostics::one("", error))?;
+    let verdict = |verdict: u8| match verdict {
+        0 => Verdict::No,
+        1 => Verdict::Sample,
+        _ => Verdict::Drop,
+    };
+    Ok(votes.verdicts.into_iter().map(verdict).collect())
+}
+
+struct Builder {
+    columns: Columns,
+    codes: HashMap<(u32, Vec<u8>), u32>,
+}
+
+impl Builder {
+    fn trace(&mut self, spans: &[TestSpan]) {
+        let start = spans.iter().map(|span| span.start).min().unwrap_or(NOW);
+        let end = spans.iter().map(|span| span.start + span.duration).max().unwrap_or(start);
+        let seen = |seen: u8, span: &TestSpan| {
+            seen | 1 << span.status | u8::from(span.root) << 3 | u8::from(span.sampled_flag) << 4
+        };
+        let columns = &mut self.columns;
+        columns.trace_ids.extend(spans.first().map_or([0; 16], |span| span.trace_id));
+        columns.start.push(start.wrapping_sub(NOW).cast_signed());
+        columns.duration.push(end.saturating_sub(start));
+        columns.size.push(0);
+        columns.seen.push(spans.iter().fold(0, seen));
+        columns.span_count.push(u32::try_from(spans.len()).unwrap_or(u32::MAX));
+        columns.span_offsets.push(columns.span_offsets.last().unwrap_or(&0) + u32::try_from(spans.len()).unwrap_or(0));
+    }
+
+    fn span(&mut self, span: &TestSpan, attributes: &[crate::Attribute]) {
+        let name = self.bytes(1, span.name.as_bytes());
+        let trace_state = self.bytes(1, span.trace_state.as_bytes());
+        let columns = &mut self.columns;
+        columns.span_status.push(span.status);
+        columns.span_kind.push(span.kind);
+        columns.span_start.push(span.start.wrapping_sub(NOW).cast_signed());
+        columns.span_duration.push(span.duration);
+        columns.span_name.push(name);
+        columns.span_trace_state.push(trace_state);
+        columns.span_parent.push(0);
+        for (place, attribute) in attributes.iter().enumerate() {
+            let from = match attribute.scope {
+                Scope::Resource => &span.resource,
+                Scope::Span => &span.attributes,
+                Scope::Instrumentation | Scope::Event | Scope::Link => continue,
+            };
+            let value = from.iter().find(|(key, _)| *key == attribute.key).map(|(_, value)| value);
+            let code = value.map_or(0, |value| self.code(value));
+            self.columns.attributes[place].codes.push(code);
+        }
+    }
+
+    fn code(&mut self, value: &TestValue) -> u32 {
+        let dictionary = &mut self.columns.dictionary;
+        match value {
+            TestValue::Str(text) => self.bytes(1, text.as_bytes()),
+            TestValue::Int(value) => numbered(2, &mut dictionary.ints, *value, |a, b| a == b),
+            TestValue::Double(value) => {
+                numbered(3, &mut dictionary.doubles, *value, |a: &f64, b: &f64| a.to_bits() == b.to_bits())
+            }
+            TestValue::Bool(value) => 4 << 28 | u32::from(*value),
+            TestValue::Bytes(bytes) => self.bytes(5, bytes),
+            TestValue::Json(text) => self.bytes(6, text.as_bytes()),
+        }
+    }
+
+    fn bytes(&mut self, tag: u32, bytes: &[u8]) -> u32 {
+        let dictionary = &mut self.columns.dictionary;
+        *self.codes.entry((tag, bytes.to_vec())).or_insert_with(|| {
+            let index = u32::try_from(dictionary.string_offsets.len() - 1).unwrap_or(0);
+            dictionary.string_pool.extend_from_slice(bytes);
+            dictionary.string_offsets.push(u32::try_from(dictionary.string_pool.len()).unwrap_or(0));
+            tag << 28 | index
+        })
+    }
+}
+
+fn numbered<T: Copy>(tag: u32, values: &mut Vec<T>, value: T, same: impl Fn(&T, &T) -> bool) -> u32 {
+    let place = values.iter().position(|known| same(known, &value)).unwrap_or_else(|| {
+        values.push(value);
+        values.len() - 1
+    });
+    tag << 28 | u32::try_from(place).unwrap_or(0)
+}
