@@ -1,0 +1,146 @@
+//! Policies that misbehave, one kind each, for the tests of the host's defences. Not shipped.
+
+use serde::Deserialize;
+use tailrace_sdk::{Batch, Diagnostics, Level, Needs, Policy, Trace, Verdict, Votes, log};
+
+/// No options.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct None {}
+
+macro_rules! hostile {
+    ($name:ident, $kind:literal, $doc:literal, |$batch:ident, $candidates:ident, $votes:ident| $body:expr) => {
+        #[doc = $doc]
+        pub struct $name;
+        impl Policy for $name {
+            const KIND: &'static str = $kind;
+            const SUMMARY: &'static str = $doc;
+            type Config = None;
+            fn new(_: None) -> Result<Self, Diagnostics> {
+                Ok(Self)
+            }
+            fn evaluate_batch(
+                &mut self,
+                $batch: &Batch<'_>,
+                $candidates: &[u32],
+                $votes: &mut Votes,
+            ) -> Result<(), String> {
+                $body
+            }
+        }
+    };
+}
+
+hostile!(Panics, "panics", "Panics.", |_batch, candidates, _votes| panic!("asked about {} traces", candidates.len()));
+hostile!(Traps, "traps", "Executes `unreachable`.", |_batch, _candidates, _votes| std::process::abort());
+hostile!(Loops, "loops", "Never returns.", |_batch, _candidates, _votes| loop {
+    std::hint::black_box(0);
+});
+hostile!(Sleeps, "sleeps", "Sleeps for an hour.", |_batch, _candidates, _votes| {
+    std::thread::sleep(std::time::Duration::from_secs(3600));
+    Err("woke up".to_owned())
+});
+hostile!(Hogs, "hogs", "Allocates without end.", |_batch, _candidates, _votes| {
+    let mut hoard = Vec::new();
+    loop {
+        hoard.push(std::hint::black_box(vec![1u8; 1 << 20]));
+    }
+});
+hostile!(Short, "short", "Returns a vote too few.", |_batch, candidates, votes| {
+    candidates.iter().skip(1).for_each(|_| votes.push(true));
+    Ok(())
+});
+hostile!(Long, "long", "Returns a vote too many.", |_batch, candidates, votes| {
+    candidates.iter().for_each(|_| votes.push(true));
+    votes.push(true);
+    Ok(())
+});
+hostile!(Huge, "huge", "Returns millions of votes.", |_batch, _candidates, votes| {
+    (0..16 << 20).for_each(|_| votes.push(true));
+    Ok(())
+});
+hostile!(Recurses, "recurses", "Recurses without end.", |batch, candidates, votes| {
+    fn down(n: u64) -> u64 {
+        std::hint::black_box(n) + if std::hint::black_box(true) { down(n + 1) } else { 0 }
+    }
+    votes.push(down(u64::from(candidates.len() > batch.len())) == 1);
+    Ok(())
+});
+hostile!(Errs, "errs", "Returns an error.", |_batch, _candidates, _votes| Err("no opinion today".to_owned()));
+hostile!(Chatters, "chatters", "Logs ten thousand lines, then votes.", |_batch, candidates, votes| {
+    (0..10_000).for_each(|n| log(Level::Info, &format!("line {n}")));
+    println!("and to the standard output");
+    candidates.iter().for_each(|_| votes.push(true));
+    Ok(())
+});
+
+/// Counts what it was asked, and samples every n-th trace: state that has to survive.
+pub struct Counts {
+    every: u64,
+    asked: u64,
+}
+
+/// How often, and whether the configuration is to take for ever.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct CountsConfig {
+    every: u64,
+    #[serde(default)]
+    hang: bool,
+}
+
+impl Policy for Counts {
+    const KIND: &'static str = "counts";
+    const STATE_SCHEMA: &'static str = "asked:u64le";
+    const COUNTERS: &'static [&'static str] = &["asked"];
+    const REASONS: &'static [&'static str] = &["not its turn", "its turn"];
+    type Config = CountsConfig;
+
+    fn new(config: CountsConfig) -> Result<Self, Diagnostics> {
+        if config.every == 0 {
+            return Err(Diagnostics::one("/every", "must be greater than 0"));
+        }
+        while config.hang {
+            std::hint::black_box(0);
+        }
+        Ok(Self { every: config.every, asked: 0 })
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::nothing().span("customer.tier")
+    }
+
+    fn evaluate_batch(&mut self, _batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
+        tailrace_sdk::count("asked", u32::try_from(candidates.len()).unwrap_or(u32::MAX));
+        for _ in candidates {
+            self.asked += 1;
+            let turn = self.asked % self.every == 0;
+            votes.push_because(turn, u16::from(turn));
+        }
+        Ok(())
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        Some(self.asked.to_le_bytes().to_vec())
+    }
+
+    fn restore(&mut self, state: &[u8]) {
+        self.asked = state.try_into().map_or(0, u64::from_le_bytes);
+    }
+}
+
+/// Drops every trace with more than a number of spans: the one verdict that no other kind gives.
+pub struct Drops;
+
+impl Policy for Drops {
+    const KIND: &'static str = "drops";
+    type Config = None;
+
+    fn new(_: None) -> Result<Self, Diagnostics> {
+        Ok(Self)
+    }
+
+    fn evaluate(&mut self, _trace: &Trace<'_>) -> Verdict {
+        Verdict::Drop
+    }
+}
+
+tailrace_sdk::export!(Panics, Traps, Loops, Sleeps, Hogs, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops);
