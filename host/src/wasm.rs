@@ -1,5 +1,74 @@
 //! The plugin host: the only module that names wasmtime.
+//!
+//! ```text
+//! bytes ── checks (size, digest, world, imports) ──▶ code (cache or Cranelift) ──▶ Plugin
+//! Plugin + configuration ──▶ policy::Policies: an instance per plugin, an evaluator per policy
+//! ```
+//!
+//! A guest can not hurt the host: it gets no file, no network, no real clock or randomness, a bounded memory and a bounded
+//! time. Guests never run on threads of the tokio runtime.
 
-/// The plugin engine of the process.
+mod bindings;
+mod engine;
+mod plugin;
+pub mod policy;
+mod state;
+#[cfg(test)]
+mod testing;
+mod wasi;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+pub use plugin::{Kind, Plugin, PluginError};
+
+/// The policies that ship with the host; built by `build.rs`.
+const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policies.wasm"));
+
+/// The plugin engine of the process. It starts when the first plugin is loaded.
 #[derive(Default)]
-pub struct Wasm {}
+pub struct Wasm {
+    runtime: Mutex<Option<Arc<engine::Runtime>>>,
+    /// By digest: what is loaded twice is compiled once.
+    loaded: Mutex<HashMap<String, Weak<Plugin>>>,
+}
+
+impl Wasm {
+    /// The policies that ship with the host.
+    pub fn embedded(&self) -> Result<Arc<Plugin>, PluginError> {
+        self.plugin(plugin::Source::embedded(EMBEDDED))
+    }
+
+    /// The plugin in the file `path`. With a `digest` (`sha256:…`, or the hex alone) no other file is taken.
+    pub fn load(&self, path: &Path, digest: Option<&str>) -> Result<Arc<Plugin>, PluginError> {
+        self.plugin(plugin::Source::read(path, digest)?)
+    }
+
+    fn plugin(&self, source: plugin::Source) -> Result<Arc<Plugin>, PluginError> {
+        // Held while compiling: two who ask for the same plugin shall not compile it both.
+        let mut loaded = self.loaded.lock();
+        if let Some(plugin) = loaded.get(&source.digest).and_then(Weak::upgrade)
+            && plugin.comes_from(&source)
+        {
+            return Ok(plugin);
+        }
+        let runtime = self.runtime()?;
+        let plugin = Arc::new(Plugin::compile(&runtime, source)?);
+        loaded.retain(|_, plugin| plugin.strong_count() > 0);
+        loaded.insert(plugin.digest.clone(), Arc::downgrade(&plugin));
+        Ok(plugin)
+    }
+
+    fn runtime(&self) -> Result<Arc<engine::Runtime>, PluginError> {
+        let mut runtime = self.runtime.lock();
+        if let Some(runtime) = &*runtime {
+            return Ok(runtime.clone());
+        }
+        let started = Arc::new(engine::Runtime::start()?);
+        *runtime = Some(started.clone());
+        Ok(started)
+    }
+}

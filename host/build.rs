@@ -1,0 +1,98 @@
+//! Builds the plugins that the host embeds, so that plain `cargo build` and `cargo test` are all there is to type.
+//!
+//! They are a cargo workspace of their own, for another target and with other flags: a nested cargo builds it in
+//! `<target>/plugins`. Leaves `policies.wasm` and, for tests, `hostile.wasm` in `OUT_DIR`.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-wasip2";
+
+fn main() {
+    let host = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
+    let root = host.parent().expect("the host lies in the workspace");
+    let plugins = root.join("plugins");
+
+    // Not `plugins` itself: whatever else appears in there would make each build run this again.
+    for source in ["plugins/Cargo.toml", "plugins/Cargo.lock", "plugins/policies", "plugins/hostile", "sdk/rust", "wit"]
+    {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+
+    require_target();
+    let target_dir = target_root(&out).join("plugins");
+    build(&plugins, &target_dir);
+    for name in ["policies", "hostile"] {
+        let built = target_dir.join(TARGET).join("release").join(format!("tailrace_{name}.wasm"));
+        copy_if_changed(&built, &out.join(format!("{name}.wasm")));
+    }
+}
+
+/// Fails with the command that helps, where the compiler would only say that it has no `core`.
+fn require_target() {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let dir = output.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    assert!(
+        Path::new(dir.trim()).is_dir(),
+        "the plugins are built for {TARGET}, which this toolchain lacks; get it with\n\n    rustup target add {TARGET}\n"
+    );
+}
+
+/// The directory that cargo was told to build in: the one with its tag, above `OUT_DIR`.
+fn target_root(out: &Path) -> PathBuf {
+    let tagged = out.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists());
+    tagged.unwrap_or(out).to_path_buf()
+}
+
+fn build(plugins: &Path, target_dir: &Path) {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(plugins);
+    command.args(["build", "--locked", "--release", "--workspace", "--target", TARGET, "--target-dir"]).arg(target_dir);
+    for (name, _) in env::vars_os() {
+        if is_of_the_outer_build(&name) {
+            command.env_remove(name);
+        }
+    }
+    let status = command.status().expect("cargo runs, it is running this");
+    assert!(status.success(), "the plugins do not build: see above");
+}
+
+/// Flags, wrappers (clippy's among them) and profiles are meant for the host, not for the plugins. How cargo reaches registries,
+/// and its job server, is not touched.
+fn is_of_the_outer_build(name: &OsStr) -> bool {
+    const ONES: [&str; 7] = [
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "RUSTC",
+        "RUSTDOC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_ENCODED_RUSTFLAGS",
+    ];
+    const GROUPS: [&str; 8] = [
+        "CARGO_BUILD_",
+        "CARGO_CFG_",
+        "CARGO_FEATURE_",
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+        "CARGO_PROFILE_",
+        "CARGO_TARGET_",
+        "CLIPPY_",
+    ];
+    name.to_str().is_some_and(|name| ONES.contains(&name) || GROUPS.iter().any(|group| name.starts_with(group)))
+}
+
+/// Keeps the time of an unchanged file, so that the host is not compiled again.
+fn copy_if_changed(from: &Path, to: &Path) {
+    let new = fs::read(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    if fs::read(to).ok().as_ref() != Some(&new) {
+        fs::write(to, new).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
+    }
+}

@@ -1,0 +1,274 @@
+//! From bytes to a plugin: the checks that need no code to run, compiling, and what the plugin says of itself.
+
+mod inspect;
+
+use std::fs::File;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Store;
+use wasmtime::component::{Component, InstancePre};
+
+use super::bindings::{Sampler, SamplerPre};
+use super::engine::{Runtime, off_runtime};
+use super::state::{GuestLog, MemoryAccount, State};
+
+/// A file larger than this is no plugin: Python's, with all of `CPython` in it, has 18 MB.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// What a guest may hold and take while it is asked what it offers.
+const DESCRIBE_MEMORY_BYTES: usize = 256 << 20;
+const DESCRIBE_TIME: Duration = Duration::from_secs(5);
+const DESCRIBE_LINES_PER_SECOND: u32 = 20;
+
+/// A compiled component of the world `sampler`.
+pub struct Plugin {
+    /// Its name, from its manifest or its file.
+    pub name: String,
+    /// Its version, from its manifest; empty if it has none.
+    pub version: String,
+    /// SHA-256 of the component in hex.
+    pub digest: String,
+    /// The policies it offers.
+    pub kinds: Vec<Kind>,
+    /// Names of the counters it adds to.
+    pub(super) counters: Vec<String>,
+    /// What the reasons of its votes mean.
+    pub reasons: Vec<String>,
+    pub(super) origin: Option<Origin>,
+    pub(super) compile: Compile,
+    pub(super) pre: SamplerPre<State>,
+    pub(super) runtime: Arc<Runtime>,
+}
+
+/// A policy that a plugin offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// What it is called in configurations.
+    pub name: String,
+    /// One sentence.
+    pub summary: String,
+    /// JSON Schema of its configuration.
+    pub schema: String,
+    /// Names the form of its state; empty if it keeps none.
+    pub state_schema: String,
+}
+
+/// The file that a plugin was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) path: PathBuf,
+    /// The digest that was asked for.
+    pub(super) pin: Option<String>,
+}
+
+/// How the code came about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Compile {
+    pub(super) took: Duration,
+    /// Whether it came from the code cache.
+    pub(super) cached: bool,
+}
+
+/// Why a plugin can not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// The file can not be read.
+    #[error("can not read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is larger than any plugin.
+    #[error("{} is larger than {} MiB", path.display(), MAX_FILE_BYTES >> 20)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The configuration names another digest.
+    #[error("the digest is sha256:{actual}, the configuration asks for {wanted}")]
+    Digest {
+        /// What the configuration asks for.
+        wanted: String,
+        /// What the file has.
+        actual: String,
+    },
+    /// It is not a component, or not one of the world `sampler`.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// It imports what plugins do not get.
+    #[error("imports {0}, which plugins are never granted")]
+    Import(String),
+    /// It does not compile or link.
+    #[error("does not compile: {0}")]
+    Compile(String),
+    /// It fails before it is configured.
+    #[error("fails when it is asked what it offers: {0}")]
+    Describe(String),
+    /// The engine does not start on this machine.
+    #[error("the plugin engine does not start: {0}")]
+    Engine(String),
+}
+
+impl PluginError {
+    pub(super) fn engine(error: impl std::fmt::Display) -> Self {
+        Self::Engine(format!("{error:#}"))
+    }
+}
+
+/// A component's bytes.
+pub(super) struct Source {
+    bytes: Vec<u8>,
+    pub(super) digest: String,
+    origin: Option<Origin>,
+}
+
+impl Source {
+    pub(super) fn embedded(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), digest: sha256(bytes), origin: None }
+    }
+
+    pub(super) fn read(path: &Path, pin: Option<&str>) -> Result<Self, PluginError> {
+        let failed = |source| PluginError::Read { path: path.to_owned(), source };
+        let mut bytes = Vec::new();
+        File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(PluginError::TooLarge { path: path.to_owned() });
+        }
+        let digest = sha256(&bytes);
+        if let Some(wanted) = pin
+            && !wanted.trim_start_matches("sha256:").eq_ignore_ascii_case(&digest)
+        {
+            return Err(PluginError::Digest { wanted: wanted.to_owned(), actual: digest });
+        }
+        let origin = Origin { path: path.to_owned(), pin: pin.map(str::to_owned) };
+        Ok(Self { bytes, digest, origin: Some(origin) })
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl Plugin {
+    pub(super) fn compile(runtime: &Arc<Runtime>, source: Source) -> Result<Self, PluginError> {
+        let manifest = inspect::inspect(&source.bytes)?;
+        let started = Instant::now();
+        let (component, cached) = code(runtime, &source)?;
+        let compile = Compile { took: started.elapsed(), cached };
+        let pre = link(runtime, &component)?;
+        let file = source.origin.as_ref().and_then(|origin| origin.path.file_stem()).map(|stem| stem.to_string_lossy());
+        let name = manifest.name.or(file.map(Into::into)).unwrap_or_default();
+        let described = describe(runtime, &pre, &name)?;
+        let kinds = described.kinds.into_iter().map(|kind| Kind {
+            name: kind.name,
+            summary: kind.summary,
+            schema: kind.schema,
+            state_schema: kind.state_schema,
+        });
+        Ok(Self {
+            name,
+            version: manifest.version.unwrap_or_default(),
+            digest: source.digest,
+            kinds: kinds.collect(),
+            counters: described.counters,
+            reasons: described.reasons,
+            origin: source.origin,
+            compile,
+            pre,
+            runtime: runtime.clone(),
+        })
+    }
+
+    pub(super) fn comes_from(&self, source: &Source) -> bool {
+        self.origin == source.origin
+    }
+
+    /// The first 12 digits of the digest, for labels and messages.
+    pub fn short_digest(&self) -> &str {
+        &self.digest[..12]
+    }
+
+    pub(super) fn kind(&self, name: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.name == name)
+    }
+}
+
+fn code(runtime: &Runtime, source: &Source) -> Result<(Component, bool), PluginError> {
+    // wasmtime panics on some components that it should refuse.
+    let compiled = catch_unwind(AssertUnwindSafe(|| Component::new(&runtime.engine, &source.bytes)));
+    match compiled {
+        Ok(Ok(component)) => Ok((component, false)),
+        Ok(Err(error)) => Err(PluginError::Compile(format!("{error:#}"))),
+        Err(panic) => Err(PluginError::Compile(panic_text(&*panic))),
+    }
+}
+
+fn link(runtime: &Runtime, component: &Component) -> Result<SamplerPre<State>, PluginError> {
+    let linked = catch_unwind(AssertUnwindSafe(|| {
+        let pre: InstancePre<State> = runtime.linker.instantiate_pre(component)?;
+        SamplerPre::new(pre)
+    }));
+    match linked {
+        Ok(Ok(pre)) => Ok(pre),
+        Ok(Err(error)) => Err(PluginError::Compile(format!("{error:#}"))),
+        Err(panic) => Err(PluginError::Compile(panic_text(&*panic))),
+    }
+}
+
+type Description = super::bindings::exports::tailrace::plugin::sampling::Description;
+
+fn describe(runtime: &Runtime, pre: &SamplerPre<State>, name: &str) -> Result<Description, PluginError> {
+    let log = GuestLog::new(name, DESCRIBE_LINES_PER_SECOND);
+    let state = State::new(MemoryAccount::new(DESCRIBE_MEMORY_BYTES, None), log.clone(), Vec::new());
+    let ask = || {
+        let mut store = new_store(runtime, state);
+        let ticks = ticks(DESCRIBE_TIME);
+        let deadline = store.data_mut().deadline.start(ticks);
+        store.set_epoch_deadline(deadline);
+        let _running = runtime.ticker.run();
+        let guest: Sampler = pre.instantiate(&mut store)?;
+        guest.tailrace_plugin_sampling().call_describe(&mut store)
+    };
+    match off_runtime(|| catch_unwind(AssertUnwindSafe(ask))) {
+        Ok(Ok(description)) => Ok(description),
+        Ok(Err(error)) => Err(PluginError::Describe(log.take_error().unwrap_or_else(|| first_line(&error)))),
+        Err(panic) => Err(PluginError::Describe(panic_text(&*panic))),
+    }
+}
+
+/// What a guest may make the host allocate for one result: a million votes, or a state of as many bytes.
+const HOSTCALL_BYTES: usize = 4 << 20;
+const MAX_HANDLES: usize = 1024;
+
+/// A store with its limits set.
+pub(super) fn new_store(runtime: &Runtime, state: State) -> Store<State> {
+    let mut store = Store::new(&runtime.engine, state);
+    store.limiter(|state| &mut state.memory);
+    store.epoch_deadline_callback(|mut store| Ok(store.data_mut().deadline.passed()));
+    store.set_hostcall_fuel(HOSTCALL_BYTES);
+    store.set_max_component_handles(MAX_HANDLES);
+    store
+}
+
+/// Ticks of the epoch that are at least `time`.
+pub(super) fn ticks(time: Duration) -> u64 {
+    time.as_nanos().div_ceil(super::engine::TICK.as_nanos()).max(1) as u64
+}
+
+/// What went wrong, without the backtrace.
+pub(super) fn first_line(error: &wasmtime::Error) -> String {
+    error.root_cause().to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("wasmtime panicked: {}", text.unwrap_or_default())
+}

@@ -1,0 +1,277 @@
+//! Sampling policies in guests: what the evaluator thread of a `tail_sampling` processor owns and asks.
+//!
+//! ```text
+//! Policies ── Guest (an instance of one plugin) ── Member (one configured policy) ── breaker, metrics, saved state
+//!          └─ Guest …
+//! ```
+//!
+//! Per tick: [`Policies::load`] once, then [`Policies::evaluate`] for each policy that the configuration's order and
+//! short-circuits ask about. A guest that fails costs the one vote it was asked for: its instance is thrown away, and before the
+//! next policy of it is asked there is a new one with the batch loaded and the state restored.
+
+mod breaker;
+mod columns;
+mod guest;
+mod metrics;
+mod watch;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use columns::{Column, Columns, Dictionary, Needs};
+pub use watch::Watch;
+
+use super::Wasm;
+pub use super::bindings::exports::tailrace::plugin::sampling::{Attribute, Fields, Scope};
+use super::engine::off_runtime;
+use super::plugin::Plugin;
+use crate::pipeline::Cx;
+use guest::{Guest, Member};
+
+/// One policy to be configured.
+#[derive(Clone)]
+pub struct PolicySpec {
+    /// Its name in metrics and logs; unique within the processor.
+    pub policy: String,
+    /// The component that offers it.
+    pub plugin: Arc<Plugin>,
+    /// Which of the plugin's kinds it is.
+    pub kind: String,
+    /// Its configuration.
+    pub config: serde_json::Value,
+    /// What it may take. Policies of one plugin with equal limits share an instance.
+    pub limits: Limits,
+    /// What counts when it fails.
+    pub on_error: OnError,
+}
+
+/// What a policy may take, and when it is given up on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of its instance.
+    pub memory_bytes: usize,
+    /// Time of one call to evaluate, whatever it is asked about.
+    pub evaluate: Duration,
+    /// Time beyond that for each trace it is asked about.
+    pub evaluate_per_trace: Duration,
+    /// Time to instantiate and configure, and to take a batch in.
+    pub configure: Duration,
+    /// Lines of its log.
+    pub log_lines_per_second: u32,
+    /// Failures in a row after which it is not asked for a while.
+    pub max_failures: u32,
+    /// How long that while is.
+    pub retry_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 64 << 20,
+            evaluate: Duration::from_millis(100),
+            // Forty times what the slowest guest language took.
+            evaluate_per_trace: Duration::from_micros(100),
+            configure: Duration::from_secs(5),
+            log_lines_per_second: 20,
+            max_failures: 5,
+            retry_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What counts when a policy fails to vote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// Nothing: the others decide, as the Go processor does when a policy errs.
+    #[default]
+    Abstain,
+    /// It counts as a vote to sample.
+    Sample,
+    /// It counts as a vote to drop.
+    Drop,
+}
+
+impl OnError {
+    /// The verdict that takes the place of the missing one.
+    pub fn verdict(self) -> Option<u8> {
+        match self {
+            Self::Abstain => None,
+            Self::Sample => Some(1),
+            Self::Drop => Some(2),
+        }
+    }
+}
+
+/// The votes of one policy, one for each candidate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Votes {
+    /// 0 no, 1 sample, 2 drop.
+    pub verdicts: Vec<u8>,
+    /// 7 bytes big-endian for each candidate, or empty.
+    pub thresholds: Vec<u8>,
+    /// Places in [`Plugin::reasons`], or empty.
+    pub reasons: Vec<u16>,
+}
+
+/// A vote that is missing. It is counted and logged already.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct Failure {
+    /// What kind of failure.
+    pub reason: Reason,
+    /// What went wrong.
+    pub message: String,
+    /// The verdict on every candidate that `on_error` puts in the vote's place; `None`: abstain.
+    pub verdict: Option<u8>,
+}
+
+/// Why a vote is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The guest did something that ends it: `unreachable`, an access outside its memory, too deep a recursion.
+    Trap,
+    /// The guest panicked and said so.
+    Panic,
+    /// The guest ran longer than it may.
+    Timeout,
+    /// The guest asked for more memory than it may have.
+    OutOfMemory,
+    /// The guest answered with an error.
+    Error,
+    /// The guest's votes are too few, too many, or none that there are.
+    BadVotes,
+    /// There is no working instance at the moment.
+    Unavailable,
+    /// It failed so often that it is not asked for a while.
+    BreakerOpen,
+    /// The engine panicked.
+    HostPanic,
+}
+
+impl Reason {
+    /// Every reason, for metrics.
+    pub const ALL: [Self; 9] = [
+        Self::Trap,
+        Self::Panic,
+        Self::Timeout,
+        Self::OutOfMemory,
+        Self::Error,
+        Self::BadVotes,
+        Self::Unavailable,
+        Self::BreakerOpen,
+        Self::HostPanic,
+    ];
+
+    /// As it stands in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::OutOfMemory => "oom",
+            Self::Error => "error",
+            Self::BadVotes => "bad_votes",
+            Self::Unavailable => "unavailable",
+            Self::BreakerOpen => "breaker_open",
+            Self::HostPanic => "host_panic",
+        }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is wrong with one of the specs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyProblem {
+    /// Its place among them.
+    pub spec: usize,
+    /// A JSON pointer into its configuration; empty for all of it.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Configured policies. Belongs to one thread at a time, which is none of the tokio runtime's.
+pub struct Policies {
+    guests: Vec<Guest>,
+    slots: Vec<Slot>,
+    needs: Needs,
+    batch: Batch,
+}
+
+/// Where a spec's policy is.
+struct Slot {
+    guest: usize,
+    member: usize,
+}
+
+/// The batch that is looked at, and how many there were before it.
+#[derive(Clone, Default)]
+struct Batch {
+    columns: Arc<Columns>,
+    generation: u64,
+}
+
+impl Policies {
+    /// Instantiates and configures all of `specs`, or says all that is wrong with them.
+    pub fn new(_wasm: &Wasm, specs: Vec<PolicySpec>, cx: &Cx) -> Result<Self, Vec<PolicyProblem>> {
+        off_runtime(|| Self::configure(specs, cx))
+    }
+
+    fn configure(specs: Vec<PolicySpec>, cx: &Cx) -> Result<Self, Vec<PolicyProblem>> {
+        let mut problems = Vec::new();
+        let mut guests: Vec<Guest> = Vec::new();
+        let mut slots = Vec::new();
+        for (place, spec) in specs.into_iter().enumerate() {
+            let shared = guests.iter().position(|guest| guest.serves(&spec));
+            let guest = shared.unwrap_or_else(|| {
+                guests.push(Guest::new(&spec, cx));
+                guests.len() - 1
+            });
+            let problem = |(path, message)| PolicyProblem { spec: place, path, message };
+            match guests[guest].add(Member::new(spec, cx)) {
+                Ok(member) => slots.push(Slot { guest, member }),
+                Err(found) => problems.extend(found.into_iter().map(problem)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut needs = Needs::default();
+        for guest in &mut guests {
+            guest.settle(&mut needs);
+        }
+        Ok(Self { guests, slots, needs, batch: Batch::default() })
+    }
+
+    /// What the columns have to hold: `attributes[i]` of [`Columns`] what `attributes[i]` of this names.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    /// The batch that [`Policies::evaluate`] looks at from now on. A guest gets it when it is first asked.
+    pub fn load(&mut self, columns: Arc<Columns>) {
+        self.batch = Batch { columns, generation: self.batch.generation + 1 };
+    }
+
+    /// The votes of the policy of `spec` on the traces at the places `candidates` of the batch.
+    pub fn evaluate(&mut self, spec: usize, candidates: &[u32]) -> Result<Votes, Failure> {
+        let Slot { guest, member } = self.slots[spec];
+        self.guests[guest].evaluate(member, candidates, &self.batch, Instant::now())
+    }
+
+    /// Takes over the state of `old`'s policies of the same name, kind and form of state.
+    pub fn adopt(&mut self, old: &mut Self) {
+        for guest in &mut self.guests {
+            guest.adopt(old.guests.iter().flat_map(Guest::members));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
