@@ -91,9 +91,6 @@ impl Backend {
     }
 
     /// At this address, which may be one that another backend has left.
-    ///
-    /// # Panics
-    /// If the address is not free for a long time.
     pub async fn start_at(address: &str) -> Self {
         Self::listen(address, None).await
     }
@@ -140,25 +137,16 @@ impl Backend {
     }
 
     /// The trace requests that were taken.
-    ///
-    /// # Panics
-    /// If one does not decode.
     pub fn trace_requests(&self) -> Vec<ExportTraceServiceRequest> {
         self.decoded(Signal::Traces)
     }
 
     /// The metric requests that were taken.
-    ///
-    /// # Panics
-    /// If one does not decode.
     pub fn metric_requests(&self) -> Vec<ExportMetricsServiceRequest> {
         self.decoded(Signal::Metrics)
     }
 
     /// The log requests that were taken.
-    ///
-    /// # Panics
-    /// If one does not decode.
     pub fn log_requests(&self) -> Vec<ExportLogsServiceRequest> {
         self.decoded(Signal::Logs)
     }

@@ -58,9 +58,6 @@ impl Answer {
     }
 
     /// The gRPC code.
-    ///
-    /// # Panics
-    /// If this was no gRPC call.
     pub fn code(&self) -> Code {
         self.grpc.as_ref().expect("a gRPC answer").code()
     }
@@ -131,9 +128,6 @@ impl Client {
     }
 
     /// Any request.
-    ///
-    /// # Panics
-    /// If method, path or headers are not valid HTTP.
     pub async fn request(&self, method: Method, path: &str, body: Bytes, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
@@ -175,9 +169,6 @@ pub struct RpcStatus {
 
 impl Answer {
     /// The body of a refusal in protobuf.
-    ///
-    /// # Panics
-    /// If it is something else.
     pub fn rpc_status(&self) -> RpcStatus {
         RpcStatus::decode(self.body.clone()).expect("a google.rpc.Status")
     }

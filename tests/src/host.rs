@@ -9,9 +9,6 @@ use crate::metrics::Metrics;
 use crate::{eventually, net, workspace};
 
 /// The binary under test.
-///
-/// # Panics
-/// If it has not been built.
 pub fn binary() -> PathBuf {
     let path = std::env::var_os("TAILRACE_BIN")
         .map_or_else(|| workspace().join("target/release/tailrace"), |path| workspace().join(path));
@@ -20,9 +17,6 @@ pub fn binary() -> PathBuf {
 }
 
 /// Runs the binary to its end.
-///
-/// # Panics
-/// If it can not be run.
 pub fn run(arguments: &[&str]) -> Output {
     Command::new(binary()).args(arguments).output().expect("the binary runs")
 }
@@ -64,9 +58,6 @@ impl Setup {
     }
 
     /// Starts it and waits until it takes data in.
-    ///
-    /// # Panics
-    /// If it does not get that far; the message has its log.
     pub async fn start(self) -> Host {
         let mut host = self.spawn();
         host.wait_for_log("Everything is ready").await;
@@ -74,9 +65,6 @@ impl Setup {
     }
 
     /// Starts it and does not wait for anything.
-    ///
-    /// # Panics
-    /// If there is no binary.
     pub fn spawn(self) -> Host {
         let folder = tempfile::tempdir().expect("a folder");
         let mut ports = BTreeMap::new();
@@ -117,9 +105,6 @@ pub struct Ended {
 
 impl Host {
     /// `127.0.0.1:port` for a port named in the YAML.
-    ///
-    /// # Panics
-    /// If the YAML has no `@name@`.
     pub fn address(&self, name: &str) -> String {
         let port = self.ports.get(name).unwrap_or_else(|| panic!("the configuration has no @{name}@"));
         format!("127.0.0.1:{port}")
@@ -151,17 +136,11 @@ impl Host {
     }
 
     /// Waits until it has written `text`.
-    ///
-    /// # Panics
-    /// If it ends before, or never does.
     pub async fn wait_for_log(&mut self, text: &str) {
         self.wait_for_log_times(text, 1).await;
     }
 
     /// Waits until it has written `text` so many times.
-    ///
-    /// # Panics
-    /// If it ends before, or never does.
     pub async fn wait_for_log_times(&mut self, text: &str, times: usize) {
         let log = self.folder.path().join("log");
         let child = &mut self.child;
@@ -227,9 +206,6 @@ impl Host {
     }
 
     /// CPU time used so far (user and system), in microseconds.
-    ///
-    /// # Panics
-    /// If the process is gone.
     pub fn cpu_us(&self) -> u64 {
         cpu_us(self.pid())
     }
@@ -256,9 +232,6 @@ impl Drop for Host {
 }
 
 /// CPU time (user and system, all threads, ended ones too) of a process, in microseconds.
-///
-/// # Panics
-/// If the process is gone.
 pub fn cpu_us(pid: u32) -> u64 {
     // SAFETY: both calls only write through pointers to locals of the right type.
     #[expect(unsafe_code, reason = "/proc/<pid>/stat counts in hundredths of a second, this clock in nanoseconds")]
@@ -278,7 +251,8 @@ fn fill(text: &str, ports: &mut BTreeMap<String, u16>) -> String {
     let mut filled = parts.next().unwrap_or_default().to_owned();
     while let (Some(name), Some(rest)) = (parts.next(), parts.next()) {
         let port = ports.entry(name.to_owned()).or_insert_with(net::free_port);
-        filled.push_str(&format!("{port}{rest}"));
+        filled.push_str(&port.to_string());
+        filled.push_str(rest);
     }
     filled
 }

@@ -13,9 +13,6 @@ use tokio_rustls::TlsAcceptor;
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
 
 /// A port that nothing listens on, and that no other call in this process gets.
-///
-/// # Panics
-/// If none of many is free.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let width = PORTS.end - PORTS.start;
@@ -35,9 +32,6 @@ pub struct Authority {
 
 impl Authority {
     /// A fresh one.
-    ///
-    /// # Panics
-    /// If a certificate can not be made.
     pub fn new() -> Self {
         let mut ca_params = CertificateParams::new([]).expect("no names");
         ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

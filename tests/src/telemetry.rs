@@ -175,7 +175,9 @@ pub fn span_ids<'a>(spans: impl IntoIterator<Item = &'a Span>) -> BTreeMap<Vec<u
     for span in spans {
         traces.entry(span.trace_id.clone()).or_default().push(span.span_id.clone());
     }
-    traces.values_mut().for_each(|ids| ids.sort());
+    for ids in traces.values_mut() {
+        ids.sort();
+    }
     traces
 }
 
