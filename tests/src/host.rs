@@ -27,13 +27,13 @@ pub struct Setup {
     yaml: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    core: Option<usize>,
+    cores: Vec<usize>,
 }
 
 impl Setup {
     /// This configuration.
     pub fn new(yaml: impl Into<String>) -> Self {
-        Self { yaml: yaml.into(), arguments: Vec::new(), environment: Vec::new(), core: None }
+        Self { yaml: yaml.into(), arguments: Vec::new(), environment: Vec::new(), cores: Vec::new() }
     }
 
     /// One more `--set`.
@@ -53,7 +53,14 @@ impl Setup {
     /// Runs on this core alone.
     #[must_use]
     pub fn on_core(mut self, core: usize) -> Self {
-        self.core = Some(core);
+        self.cores = vec![core];
+        self
+    }
+
+    /// Runs on all cores, whatever the caller is pinned to.
+    #[must_use]
+    pub fn on_all_cores(mut self) -> Self {
+        self.cores = (0..cores()).collect();
         self
     }
 
@@ -79,8 +86,8 @@ impl Setup {
             .stdin(Stdio::null())
             .stderr(log.try_clone().expect("a second handle"))
             .stdout(log);
-        if let Some(core) = self.core {
-            pin(&mut command, core);
+        if !self.cores.is_empty() {
+            pin(&mut command, self.cores);
         }
         let child = command.spawn().expect("the binary runs");
         Host { child, folder, ports }
@@ -263,24 +270,34 @@ fn status_kib(pid: u32, field: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
 }
 
-/// Lets the child run on one core alone.
-pub fn pin(command: &mut Command, core: usize) {
+/// Lets the child run on these cores alone.
+pub fn pin(command: &mut Command, cores: Vec<usize>) {
     use std::os::unix::process::CommandExt as _;
     // SAFETY: between fork and exec only async-signal-safe calls are made: pin_self is one system call on a stack value.
     #[expect(unsafe_code, reason = "the affinity must be set before the child starts threads")]
     unsafe {
-        command.pre_exec(move || pin_self(core));
+        command.pre_exec(move || pin_self(&cores));
     }
 }
 
-/// Lets the calling thread, and those that it starts later, run on one core alone.
-pub fn pin_self(core: usize) -> std::io::Result<()> {
+/// Lets the calling thread, and those that it starts later, run on these cores alone.
+pub fn pin_self(cores: &[usize]) -> std::io::Result<()> {
     // SAFETY: the set lives on the stack and the kernel reads only as many bytes as it is told.
     #[expect(unsafe_code, reason = "std has no affinity")]
     let result = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(core, &mut set);
+        for core in cores {
+            libc::CPU_SET(*core, &mut set);
+        }
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
     };
     if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+/// Cores of the machine.
+fn cores() -> usize {
+    // SAFETY: sysconf only takes a number.
+    #[expect(unsafe_code, reason = "std counts the cores that this thread may use, not those of the machine")]
+    let cores = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    usize::try_from(cores).unwrap_or(1)
 }

@@ -1,0 +1,96 @@
+//! Configurations of the host.
+
+/// Receiver, and the host's own metrics.
+fn frame(processors: &str, names: &str, exporter: &str) -> String {
+    format!(
+        "
+receivers:
+  otlp:
+    protocols:
+      grpc:
+        endpoint: 127.0.0.1:@grpc@
+processors:
+{processors}
+exporters:
+  otlp_grpc:
+{exporter}
+service:
+  telemetry:
+    metrics:
+      readers:
+        - pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: @metrics@}}}}}}
+  pipelines:
+    traces:
+      receivers: [otlp]
+      processors: [{names}]
+      exporters: [otlp_grpc]
+"
+    )
+}
+
+/// Answers when the sink has answered.
+fn direct(sink: &str, compression: &str) -> String {
+    format!(
+        "    endpoint: {sink}
+    compression: {compression}
+    tls: {{insecure: true}}
+    sending_queue: {{enabled: false}}"
+    )
+}
+
+/// Through the queue; a full one makes the sender wait, so that the rows with `batch` lose nothing and stay bounded.
+fn queued(sink: &str) -> String {
+    format!(
+        "    endpoint: {sink}
+    compression: none
+    tls: {{insecure: true}}
+    sending_queue: {{queue_size: 100, block_on_overflow: true}}"
+    )
+}
+
+/// OTLP to OTLP.
+pub(crate) fn passthrough(sink: &str, compression: &str) -> String {
+    frame("  {}", "", &direct(sink, compression))
+}
+
+/// With `memory_limiter` and `batch`.
+pub(crate) fn batch(sink: &str) -> String {
+    frame(
+        "  memory_limiter: {check_interval: 1s, limit_mib: 4096, spike_limit_mib: 512}
+  batch:",
+        "memory_limiter, batch",
+        &queued(sink),
+    )
+}
+
+/// The three policies; `num_traces` has room for what a core can take in.
+pub(crate) fn tail_sampling(sink: &str, decision_wait: &str) -> String {
+    let processors = format!(
+        "  memory_limiter: {{check_interval: 1s, limit_mib: 14000, spike_limit_mib: 1000}}
+  tail_sampling:
+    decision_wait: {decision_wait}
+    num_traces: 2000000
+    policies:
+      - {{name: errors, type: status_code, status_code: {{status_codes: [ERROR]}}}}
+      - {{name: slow, type: latency, latency: {{threshold_ms: 1000}}}}
+      - {{name: tenth, type: probabilistic, probabilistic: {{sampling_percentage: 10}}}}
+  batch:"
+    );
+    frame(&processors, "memory_limiter, tail_sampling, batch", &queued(sink))
+}
+
+/// A queue and a limit that a slow sink fills.
+pub(crate) fn overload(sink: &str, limit_mib: u64) -> String {
+    let processors = format!(
+        "  memory_limiter: {{check_interval: 100ms, limit_mib: {limit_mib}, spike_limit_mib: {}}}
+  batch:",
+        limit_mib / 5
+    );
+    let exporter = format!(
+        "    endpoint: {sink}
+    compression: none
+    tls: {{insecure: true}}
+    sending_queue: {{queue_size: 100000}}"
+    );
+    frame(&processors, "memory_limiter, batch", &exporter)
+}

@@ -1,0 +1,259 @@
+//! The rows of the table.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tailrace_tests::eventually;
+use tailrace_tests::host::{Host, Setup};
+
+use crate::load::{Load, Pressure};
+use crate::measure::{Subject, rounds};
+use crate::report::{Outcome, median, write};
+use crate::sink::Sink;
+use crate::workload::{Encoding, SPANS, SPANS_PER_TRACE, Workload};
+use crate::{HOST_CORE, Options, configs};
+
+/// One row and how to get it.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Forwarder(usize),
+    Passthrough(usize, Encoding),
+    Batch(usize),
+    Tail(usize),
+    Scaling,
+    Buffered,
+    Overload,
+    Start,
+}
+
+const fn row(name: &'static str, about: &'static str, kind: Kind) -> Row {
+    Row { name, about, kind }
+}
+
+/// All rows. The number in a name is the bytes of a span; 805 is that of the published figures with compression.
+pub(crate) const ROWS: &[Row] = &[
+    row("forwarder-300", "gRPC to gRPC on tonic, raw bytes, nothing else", Kind::Forwarder(300)),
+    row("forwarder-1000", "the same", Kind::Forwarder(1000)),
+    row("passthrough-300", "OTLP gRPC to OTLP gRPC, no queue", Kind::Passthrough(300, Encoding::None)),
+    row("passthrough-1000", "the same", Kind::Passthrough(1000, Encoding::None)),
+    row("batch-300", "with memory_limiter and batch", Kind::Batch(300)),
+    row("batch-1000", "the same", Kind::Batch(1000)),
+    row("tail-300", "with memory_limiter, tail_sampling (three policies) and batch", Kind::Tail(300)),
+    row("tail-1000", "the same", Kind::Tail(1000)),
+    row("gzip-805", "pass-through, gzip in and out", Kind::Passthrough(805, Encoding::Gzip)),
+    row("zstd-805", "pass-through, zstd in and out", Kind::Passthrough(805, Encoding::Zstd)),
+    row("scaling", "tail sampling on two cores against one, CPU per span", Kind::Scaling),
+    row("rss", "50,000 traces of 20 spans of 1,000 B in the buffer", Kind::Buffered),
+    row("overload", "twice the load that the sink takes", Kind::Overload),
+    row("start", "start to ready with cold and warm code cache, idle memory", Kind::Start),
+];
+
+/// Measures what was asked for.
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let wanted =
+        |row: &&Row| options.rows.is_empty() || options.rows.iter().any(|name| row.name.starts_with(name.as_str()));
+    let mut outcomes = Vec::new();
+    for row in ROWS.iter().filter(wanted) {
+        let outcome = row.measure(options).await?;
+        outcome.print();
+        outcomes.push(outcome);
+    }
+    anyhow::ensure!(!outcomes.is_empty(), "no row of that name; --list shows them");
+    write(&outcomes)
+}
+
+impl Row {
+    async fn measure(&self, options: &Options) -> anyhow::Result<Outcome> {
+        match self.kind {
+            Kind::Forwarder(len) => {
+                let sink = Sink::start(None).await?;
+                let subject = Subject::forwarder(&sink.address).await?;
+                self.cpu(&subject, &sink, Workload::new(len, Encoding::None), options, Duration::from_secs(1)).await
+            }
+            Kind::Passthrough(len, encoding) => {
+                let sink = Sink::start(None).await?;
+                let subject = Subject::host(configs::passthrough(&sink.address, encoding.name())).await;
+                self.cpu(&subject, &sink, Workload::new(len, encoding), options, Duration::from_secs(1)).await
+            }
+            Kind::Batch(len) => {
+                let sink = Sink::start(None).await?;
+                let subject = Subject::host(configs::batch(&sink.address)).await;
+                self.cpu(&subject, &sink, Workload::new(len, Encoding::None), options, Duration::from_secs(1)).await
+            }
+            Kind::Tail(len) => self.tail(len, options).await,
+            Kind::Scaling => self.scaling(options).await,
+            Kind::Buffered => self.buffered(options).await,
+            Kind::Overload => self.overload(options).await,
+            Kind::Start => self.start().await,
+        }
+    }
+
+    async fn cpu(
+        &self,
+        subject: &Subject,
+        sink: &Sink,
+        workload: Workload,
+        options: &Options,
+        warm_up: Duration,
+    ) -> anyhow::Result<Outcome> {
+        let measured = rounds(subject, workload, options.pressure(), options, warm_up).await?;
+        let arrived = sink.arrived.bytes.load(Relaxed) as f64 / measured.spans as f64;
+        let mut beside = format!("{arrived:>4.0} B/span at the sink");
+        if let Subject::Host(host) = subject {
+            beside = format!("{beside}, peak RSS {} MiB", host.peak_rss() >> 20);
+        }
+        Ok(Outcome::of_rounds(self.name, &measured.rounds, &beside))
+    }
+
+    /// Warm-up is long enough for the buffer to have been filled and emptied once.
+    async fn tail(&self, len: usize, options: &Options) -> anyhow::Result<Outcome> {
+        let sink = Sink::start(None).await?;
+        let subject = Subject::host(configs::tail_sampling(&sink.address, "1s")).await;
+        let workload = Workload::new(len, Encoding::None);
+        let mut outcome = self.cpu(&subject, &sink, workload, options, Duration::from_secs(5)).await?;
+        let Subject::Host(host) = &subject else { return Ok(outcome) };
+        let policies = policy_cost(host).await;
+        outcome.beside = format!("{}, policies {:.0} ns/trace", outcome.beside, policies.ns_per_trace);
+        outcome.json.insert("policy_ns_per_trace".to_owned(), json!(policies.ns_per_trace));
+        outcome.json.insert("kept_share".to_owned(), json!(policies.kept_share));
+        Ok(outcome)
+    }
+
+    /// At one rate, so that both runs do the same work; low enough for generator and sink to find their share of two cores.
+    async fn scaling(&self, options: &Options) -> anyhow::Result<Outcome> {
+        let rate = if options.rate > 0.0 { options.rate } else { 200_000.0 };
+        let mut costs = Vec::new();
+        for cores in [1, 2] {
+            let sink = Sink::start(None).await?;
+            let setup = Setup::new(configs::tail_sampling(&sink.address, "1s"));
+            let setup = if cores == 1 { setup.on_core(HOST_CORE) } else { setup.on_all_cores() };
+            let subject = Subject::Host(setup.start().await);
+            let pressure = Pressure { rate, ..options.pressure() };
+            let workload = Workload::new(300, Encoding::None);
+            let measured = rounds(&subject, workload, pressure, options, Duration::from_secs(4)).await?;
+            costs.push(median(&measured.rounds.iter().map(|round| round.us_per_span).collect::<Vec<_>>()));
+        }
+        let ratio = costs[1] / costs[0];
+        let beside = format!("{:.3} on one core, {:.3} us/span on two, at {rate:.0} spans/s", costs[0], costs[1]);
+        let json = json!({"one": costs[0], "two": costs[1], "ratio": ratio});
+        Ok(Outcome::new(self.name, format!("{ratio:.2} x"), beside, &json))
+    }
+
+    async fn buffered(&self, options: &Options) -> anyhow::Result<Outcome> {
+        const TRACES: u64 = 50_000;
+        let sink = Sink::start(None).await?;
+        let yaml = configs::tail_sampling(&sink.address, "10m").replace("num_traces: 2000000", "num_traces: 60000");
+        let host = Setup::new(yaml).on_core(HOST_CORE).start().await;
+        let idle = host.rss();
+        let requests = TRACES * SPANS_PER_TRACE as u64 / SPANS as u64;
+        let pressure = Pressure { requests, rate: 0.0, ..options.pressure() };
+        let workload = Arc::new(Workload::new(1000, Encoding::None));
+        let counts = Load::start(&host.address("grpc"), workload, pressure).await?.finished().await;
+        let wire = counts.bytes.load(Relaxed);
+        let buffered =
+            host.wait_for_metric("otelcol_processor_tail_sampling_sampling_traces_on_memory", &[], 1.0).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (rss, peak) = (host.rss(), host.peak_rss());
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let ratio = rss as f64 / wire as f64;
+        let beside = format!(
+            "{buffered:.0} traces, {:.0} MiB on the wire, ratio {ratio:.2}, peak {:.0} MiB, idle {:.0} MiB",
+            mib(wire),
+            mib(peak),
+            mib(idle)
+        );
+        let json = json!({"rss": rss, "peak_rss": peak, "wire_bytes": wire, "ratio": ratio, "traces": buffered, "idle_rss": idle});
+        Ok(Outcome::new(self.name, format!("{:.2} GiB", mib(rss) / 1024.0), beside, &json))
+    }
+
+    /// The sink takes 30 MB/s; twice that comes, for long enough to fill the limit several times over.
+    async fn overload(&self, options: &Options) -> anyhow::Result<Outcome> {
+        const SINK_RATE: f64 = 30e6;
+        const LIMIT_MIB: u64 = 200;
+        let sink = Sink::start(Some(SINK_RATE)).await?;
+        let host = Setup::new(configs::overload(&sink.address, LIMIT_MIB)).on_core(HOST_CORE).start().await;
+        let workload = Arc::new(Workload::new(1000, Encoding::None));
+        let rate = 2.0 * SINK_RATE / workload.span_len();
+        let pressure = Pressure { rate, ..options.pressure() };
+        let load = Load::start(&host.address("grpc"), workload, pressure).await?;
+        let mut rss = Vec::new();
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            rss.push(host.rss() >> 20);
+        }
+        let counts = load.stop().await;
+        let (accepted, retryable) = (counts.accepted.load(Relaxed), counts.retryable.load(Relaxed));
+        let failed = counts.failed.load(Relaxed);
+        let growth = rss[rss.len() - 1] as f64 / rss[rss.len() / 2] as f64;
+        let share = retryable as f64 / (accepted + retryable + failed) as f64;
+        let beside = format!(
+            "limit {LIMIT_MIB} MiB, RSS after 5/10/15/20 s {}/{}/{}/{} MiB, {:.0} % refused retryably, {failed} otherwise",
+            rss[4],
+            rss[9],
+            rss[14],
+            rss[19],
+            share * 100.0
+        );
+        let json = json!({"rss_mib": rss, "retryable_share": share, "failed": failed, "growth": growth});
+        Ok(Outcome::new(self.name, format!("RSS x {growth:.2} in 10 s"), beside, &json))
+    }
+
+    async fn start(&self) -> anyhow::Result<Outcome> {
+        let cache = tempfile::tempdir()?;
+        let mut warm = Vec::new();
+        let (cold, _) = start_once(&cache).await;
+        let mut idle = 0;
+        for _ in 0..5 {
+            let (time, rss) = start_once(&cache).await;
+            warm.push(time.as_secs_f64());
+            idle = rss;
+        }
+        let warm = median(&warm);
+        let beside = format!("cold {:.2} s, idle RSS {} MiB", cold.as_secs_f64(), idle >> 20);
+        let json = json!({"warm_s": warm, "cold_s": cold.as_secs_f64(), "idle_rss": idle});
+        Ok(Outcome::new(self.name, format!("{warm:.3} s"), beside, &json))
+    }
+}
+
+/// From the call to the line that says ready; then the memory after a while of doing nothing.
+async fn start_once(cache: &tempfile::TempDir) -> (Duration, u64) {
+    let home = cache.path().display().to_string();
+    let setup = Setup::new(configs::tail_sampling("127.0.0.1:9", "10s")).on_core(HOST_CORE);
+    let setup = setup.env("HOME", &home).env("XDG_CACHE_HOME", &home).env("XDG_STATE_HOME", &home);
+    let begun = Instant::now();
+    let host = setup.spawn();
+    while !host.log().contains("Everything is ready") {
+        assert!(begun.elapsed() < Duration::from_mins(1), "not ready: {}", host.log());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let time = begun.elapsed();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    (time, host.rss())
+}
+
+struct PolicyCost {
+    ns_per_trace: f64,
+    kept_share: f64,
+}
+
+/// From the host's own metrics: time in policies over traces decided.
+async fn policy_cost(host: &Host) -> PolicyCost {
+    const PREFIX: &str = "otelcol_processor_tail_sampling_";
+    let metrics = eventually("decisions", async || {
+        let metrics = host.metrics().await;
+        metrics.has(&format!("{PREFIX}global_count_traces_sampled"), &[]).then_some(metrics)
+    })
+    .await;
+    let decided = metrics.sum(&format!("{PREFIX}global_count_traces_sampled"), &[]);
+    let kept = metrics.sum(&format!("{PREFIX}global_count_traces_sampled"), &[("sampled", "true")]);
+    let time_us = metrics.sum(&format!("{PREFIX}sampling_policy_execution_time_sum"), &[]);
+    PolicyCost { ns_per_trace: time_us * 1000.0 / decided, kept_share: kept / decided }
+}
