@@ -7,7 +7,12 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod check;
+#[cfg(feature = "json")]
+pub mod json;
+mod literal;
+pub mod response;
 mod rope;
+#[cfg_attr(not(feature = "json"), expect(dead_code, reason = "what only JSON needs to know of a field"))]
 mod schema;
 mod signal;
 mod split;

@@ -26,6 +26,8 @@ pub(crate) struct Field {
     pub(crate) kind: Kind,
     /// Whether it is a list.
     pub(crate) repeated: bool,
+    /// Whether it is one of several fields of which only one is set; no message has two such groups.
+    pub(crate) alternative: bool,
 }
 
 /// The type of a field.
@@ -160,12 +162,25 @@ pub(crate) const fn request(signal: Signal) -> &'static Message {
     }
 }
 
+/// The answer to a request of a signal.
+pub(crate) const fn response(signal: Signal) -> &'static Message {
+    match signal {
+        Signal::Traces => &TRACES_RESPONSE,
+        Signal::Metrics => &METRICS_RESPONSE,
+        Signal::Logs => &LOGS_RESPONSE,
+    }
+}
+
 const fn one(number: u32, name: &'static str, kind: Kind) -> Field {
-    Field { number, name, kind, repeated: false }
+    Field { number, name, kind, repeated: false, alternative: false }
 }
 
 const fn many(number: u32, name: &'static str, kind: Kind) -> Field {
-    Field { number, name, kind, repeated: true }
+    Field { number, name, kind, repeated: true, alternative: false }
+}
+
+const fn either(number: u32, name: &'static str, kind: Kind) -> Field {
+    Field { number, name, kind, repeated: false, alternative: true }
 }
 
 const TRACE_ID: Kind = Kind::Id(16);
@@ -318,14 +333,14 @@ static KEY_VALUE: Message = Message::placed(
 static ANY_VALUE: Message = Message::new(
     "AnyValue",
     &[
-        one(1, "stringValue", Kind::String),
-        one(2, "boolValue", Kind::Bool),
-        one(3, "intValue", Kind::Int64),
-        one(4, "doubleValue", Kind::Double),
-        one(5, "arrayValue", Kind::Message(&ARRAY_VALUE)),
-        one(6, "kvlistValue", Kind::Message(&KEY_VALUE_LIST)),
-        one(7, "bytesValue", Kind::Bytes),
-        one(8, "stringValueStrindex", Kind::Int32),
+        either(1, "stringValue", Kind::String),
+        either(2, "boolValue", Kind::Bool),
+        either(3, "intValue", Kind::Int64),
+        either(4, "doubleValue", Kind::Double),
+        either(5, "arrayValue", Kind::Message(&ARRAY_VALUE)),
+        either(6, "kvlistValue", Kind::Message(&KEY_VALUE_LIST)),
+        either(7, "bytesValue", Kind::Bytes),
+        either(8, "stringValueStrindex", Kind::Int32),
     ],
 );
 static ARRAY_VALUE: Message = Message::new("ArrayValue", &[many(1, "values", Kind::Message(&ANY_VALUE))]);
@@ -400,11 +415,11 @@ static METRIC: Message = Message::placed(
         one(1, "name", Kind::String),
         one(2, "description", Kind::String),
         one(3, "unit", Kind::String),
-        one(5, "gauge", Kind::Message(&GAUGE)),
-        one(7, "sum", Kind::Message(&SUM)),
-        one(9, "histogram", Kind::Message(&HISTOGRAM)),
-        one(10, "exponentialHistogram", Kind::Message(&EXPONENTIAL_HISTOGRAM)),
-        one(11, "summary", Kind::Message(&SUMMARY)),
+        either(5, "gauge", Kind::Message(&GAUGE)),
+        either(7, "sum", Kind::Message(&SUM)),
+        either(9, "histogram", Kind::Message(&HISTOGRAM)),
+        either(10, "exponentialHistogram", Kind::Message(&EXPONENTIAL_HISTOGRAM)),
+        either(11, "summary", Kind::Message(&SUMMARY)),
         many(12, "metadata", Kind::Message(&KEY_VALUE)),
     ],
 );
@@ -437,8 +452,8 @@ static NUMBER_POINT: Message = Message::placed(
         many(7, "attributes", Kind::Message(&KEY_VALUE)),
         one(2, "startTimeUnixNano", Kind::Fixed64),
         one(3, "timeUnixNano", Kind::Fixed64),
-        one(4, "asDouble", Kind::Double),
-        one(6, "asInt", Kind::Sfixed64),
+        either(4, "asDouble", Kind::Double),
+        either(6, "asInt", Kind::Sfixed64),
         many(5, "exemplars", Kind::Message(&EXEMPLAR)),
         one(8, "flags", Kind::Uint32),
     ],
@@ -502,9 +517,30 @@ static EXEMPLAR: Message = Message::new(
     &[
         many(7, "filteredAttributes", Kind::Message(&KEY_VALUE)),
         one(2, "timeUnixNano", Kind::Fixed64),
-        one(3, "asDouble", Kind::Double),
-        one(6, "asInt", Kind::Sfixed64),
+        either(3, "asDouble", Kind::Double),
+        either(6, "asInt", Kind::Sfixed64),
         one(4, "spanId", SPAN_ID),
         one(5, "traceId", TRACE_ID),
     ],
+);
+
+static TRACES_RESPONSE: Message =
+    Message::new("ExportTraceServiceResponse", &[one(1, "partialSuccess", Kind::Message(&TRACES_PARTIAL))]);
+static TRACES_PARTIAL: Message = Message::new(
+    "ExportTracePartialSuccess",
+    &[one(1, "rejectedSpans", Kind::Int64), one(2, "errorMessage", Kind::String)],
+);
+
+static METRICS_RESPONSE: Message =
+    Message::new("ExportMetricsServiceResponse", &[one(1, "partialSuccess", Kind::Message(&METRICS_PARTIAL))]);
+static METRICS_PARTIAL: Message = Message::new(
+    "ExportMetricsPartialSuccess",
+    &[one(1, "rejectedDataPoints", Kind::Int64), one(2, "errorMessage", Kind::String)],
+);
+
+static LOGS_RESPONSE: Message =
+    Message::new("ExportLogsServiceResponse", &[one(1, "partialSuccess", Kind::Message(&LOGS_PARTIAL))]);
+static LOGS_PARTIAL: Message = Message::new(
+    "ExportLogsPartialSuccess",
+    &[one(1, "rejectedLogRecords", Kind::Int64), one(2, "errorMessage", Kind::String)],
 );

@@ -137,6 +137,12 @@ fn payload(number: u32, wire: u8, bytes: &[u8]) -> Option<(Payload<'_>, &[u8])> 
     })
 }
 
+/// Reads one value of that wire type, which is none of a group; gives it and what follows.
+#[cfg(feature = "json")]
+pub(crate) fn value(wire: u8, bytes: &[u8]) -> Option<(Payload<'_>, &[u8])> {
+    if wire == START_GROUP { None } else { payload(0, wire, bytes) }
+}
+
 /// Skips the value of a field of that number and wire type, groups in it at most `depth` deep; gives what follows.
 #[inline(always)]
 pub fn skip(number: u32, wire: u8, bytes: &[u8], depth: u32) -> Option<&[u8]> {

@@ -7,9 +7,10 @@ mod model;
 
 use std::hint::black_box;
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;
 use prost::Message;
-use tailrace_otlp::{Rope, Signal, check, count, split, split_front, view, walk, wire};
+use tailrace_otlp::{Rope, Signal, check, count, json, response, split, split_front, view, walk, wire};
 
 use arbitrary::{damage, request, signal, traces};
 use model::Model;
@@ -74,6 +75,23 @@ proptest! {
     }
 
     #[test]
+    fn json_is_the_same_request(request in request()) {
+        let signal = request.signal();
+        let text = json::encode(signal, &request.encode().into()).unwrap();
+        let bytes = json::decode(signal, text.as_bytes()).unwrap();
+        prop_assert_eq!(Model::decode(signal, &bytes).unwrap(), request);
+    }
+
+    #[test]
+    fn json_of_others_is_read(request in traces()) {
+        let text = serde_json::to_string(&request).unwrap();
+        // That writer loses infinities.
+        prop_assume!(!text.contains("null"));
+        let bytes = json::decode(Signal::Traces, text.as_bytes()).unwrap();
+        prop_assert_eq!(ExportTraceServiceRequest::decode(&bytes[..]).unwrap(), request);
+    }
+
+    #[test]
     fn what_check_admits_prost_decodes(request in request(), changes in damage()) {
         let bytes = changes.apply(request.encode());
         let signal = request.signal();
@@ -88,6 +106,15 @@ proptest! {
                 prop_assert!(refusal.contains("invalid length"), "{}", refusal);
             }
             _ => {}
+        }
+    }
+
+    #[test]
+    fn damaged_json_is_refused_or_a_request(request in request(), changes in damage()) {
+        let signal = request.signal();
+        let text = json::encode(signal, &request.encode().into()).unwrap();
+        if let Ok(decoded) = json::decode(signal, &changes.apply(text.into_bytes())) {
+            prop_assert!(check(signal, &decoded).is_ok());
         }
     }
 
@@ -135,6 +162,11 @@ fn exercise(signal: Signal, bytes: &[u8], max: usize) {
     assert_eq!(pieces.iter().map(|(_, held)| held).sum::<usize>(), items);
     drop(split_front(signal, rope, max));
     walk::spans(bytes, &mut Everything);
+    drop(response::partial_success(bytes));
+    assert_eq!(json::encode(signal, &bytes.to_vec().into()).is_ok(), admitted.is_ok());
+    if let Ok(decoded) = json::decode(signal, bytes) {
+        assert!(check(signal, &decoded).is_ok());
+    }
 }
 
 struct Everything;

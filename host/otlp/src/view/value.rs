@@ -7,8 +7,8 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::walk;
 use crate::wire::{self, Payload};
+use crate::{literal, walk};
 
 /// Lists and maps in lists and maps beyond which [`Value::as_json`] gives `null`; what passed the check stays below.
 const MAX_NESTING: u32 = wire::MAX_DEPTH;
@@ -123,15 +123,15 @@ impl<'a> Value<'a> {
         };
         match self {
             Self::Empty => out.push_str("null"),
-            Self::Str(text) => put_json_string(out, &String::from_utf8_lossy(text)),
+            Self::Str(text) => literal::string(out, &String::from_utf8_lossy(text)),
             Self::Bool(flag) => out.push_str(if flag { "true" } else { "false" }),
             Self::Int(number) => _ = write!(out, "{number}"),
-            Self::Double(number) => put_json_number(out, number)?,
-            Self::Bytes(bytes) => put_json_string(out, &STANDARD.encode(bytes)),
+            Self::Double(number) => literal::number(out, number)?,
+            Self::Bytes(bytes) => literal::string(out, &STANDARD.encode(bytes)),
             Self::Array(_) => {
                 out.push('[');
                 for (at, item) in self.items().enumerate() {
-                    separate(out, at);
+                    literal::separate(out, at);
                     item.write_json(out, depth)?;
                 }
                 out.push(']');
@@ -139,8 +139,8 @@ impl<'a> Value<'a> {
             Self::Map(_) => {
                 out.push('{');
                 for (at, (key, value)) in self.entries().collect::<BTreeMap<_, _>>().into_iter().enumerate() {
-                    separate(out, at);
-                    put_json_string(out, &String::from_utf8_lossy(key));
+                    literal::separate(out, at);
+                    literal::string(out, &String::from_utf8_lossy(key));
                     out.push(':');
                     value.write_json(out, depth)?;
                 }
@@ -151,27 +151,6 @@ impl<'a> Value<'a> {
     }
 }
 
-fn separate(out: &mut String, at: usize) {
-    if at > 0 {
-        out.push(',');
-    }
-}
-
-/// Writes a finite number as Go does: `1`, not `1.0`; an exponent below 1e-6 and from 1e21 on, with its sign.
-fn put_json_number(out: &mut String, number: f64) -> Option<()> {
-    if !number.is_finite() {
-        return None;
-    }
-    let size = number.abs();
-    if size != 0.0 && !(1e-6..1e21).contains(&size) {
-        let text = format!("{number:e}");
-        out.push_str(&if text.contains("e-") { text } else { text.replace('e', "e+") });
-    } else {
-        _ = write!(out, "{number}");
-    }
-    Some(())
-}
-
 fn go_non_finite(number: f64) -> &'static str {
     if number.is_nan() {
         "NaN"
@@ -180,25 +159,6 @@ fn go_non_finite(number: f64) -> &'static str {
     } else {
         "-Inf"
     }
-}
-
-/// Writes a JSON string, escaped as Go does.
-fn put_json_string(out: &mut String, text: &str) {
-    out.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => _ = write!(out, "\\u{:04x}", char as u32),
-            char => out.push(char),
-        }
-    }
-    out.push('"');
 }
 
 #[cfg(test)]

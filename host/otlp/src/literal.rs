@@ -1,0 +1,44 @@
+//! JSON literals as Go's `encoding/json` writes them.
+
+use std::fmt::Write;
+
+/// Writes a finite number: `1`, not `1.0`; an exponent below 1e-6 and from 1e21 on, with its sign. None for what JSON has no number for.
+pub(crate) fn number(out: &mut String, value: f64) -> Option<()> {
+    if !value.is_finite() {
+        return None;
+    }
+    let size = value.abs();
+    if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        let text = format!("{value:e}");
+        out.push_str(&if text.contains("e-") { text } else { text.replace('e', "e+") });
+    } else {
+        _ = write!(out, "{value}");
+    }
+    Some(())
+}
+
+/// Writes a string: `<`, `>` and `&` are escaped too.
+pub(crate) fn string(out: &mut String, text: &str) {
+    out.push('"');
+    for char in text.chars() {
+        match char {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => _ = write!(out, "\\u{:04x}", char as u32),
+            char => out.push(char),
+        }
+    }
+    out.push('"');
+}
+
+/// Writes the comma before all items but the first.
+pub(crate) fn separate(out: &mut String, at: usize) {
+    if at > 0 {
+        out.push(',');
+    }
+}
