@@ -1,5 +1,6 @@
 //! The processors, a file each.
 
+pub mod batch;
 pub mod memory_limiter;
 pub mod tail_sampling;
 
@@ -7,6 +8,7 @@ use crate::pipeline::kind::{ProcessorRow, Stability, processor};
 
 /// All of them: a processor is one file and one row here.
 pub static PROCESSORS: &[ProcessorRow] = &[
+    processor::<batch::Batcher>(Stability::Beta, "Joins small requests into larger ones, and splits large ones."),
     processor::<memory_limiter::MemoryLimiter>(
         Stability::Beta,
         "Refuses data while the process holds too much memory.",
