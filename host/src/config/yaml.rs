@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 use super::node::{Entry, Location, Map, Node, SourceText, Value};
 
 /// Deeper nesting than any configuration has; bounds recursion.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 50;
 
 /// Why a text is not YAML.
 #[derive(Debug)]
@@ -190,5 +190,83 @@ impl<'de> Visitor<'de> for RawVisitor {
             map.push((key, access.next_value()?));
         }
         Ok(Raw::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::testing::{node, show};
+
+    #[test]
+    fn scalars_are_what_yaml_v3_makes_of_them() {
+        for (text, expected) in [
+            ("yes", "\"yes\""),
+            ("on", "\"on\""),
+            ("True", "true"),
+            ("FALSE", "false"),
+            ("~", "null"),
+            ("Null", "null"),
+            ("", "null"),
+            ("''", "\"\""),
+            ("0x1F", "31"),
+            ("0o17", "15"),
+            ("010", "8"),
+            ("1_000", "1000"),
+            ("-5", "-5"),
+            ("+5", "5"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("1.5", "1.5"),
+            ("1e3", "1000.0"),
+            (".inf", "inf"),
+            ("10s", "\"10s\""),
+            ("1.2.3", "\"1.2.3\""),
+            ("localhost:4317", "\"localhost:4317\""),
+            ("12:30", "\"12:30\""),
+            ("'010'", "\"010\""),
+            ("|\n  a\n  b\n", "\"a\\nb\\n\""),
+            ("!!str 5", "\"5\""),
+        ] {
+            assert_eq!(show(&node(&format!("k: {text}"))), format!("{{k: {expected}}}"), "{text}");
+        }
+    }
+
+    #[test]
+    fn anchors_merge_keys_and_paths_of_keys() {
+        for (text, expected) in [
+            ("a: &x {b: 1}\nc: *x", "{a: {b: 1}, c: {b: 1}}"),
+            ("a: &x {b: 1, d: 1}\nc: {<<: *x, d: 2}", "{a: {b: 1, d: 1}, c: {d: 2, b: 1}}"),
+            ("a::b::c: 1\na: {d: 2}", "{a: {b: {c: 1}, d: 2}}"),
+            ("1: x\ntrue: y", "{1: \"x\", true: \"y\"}"),
+            ("", "null"),
+            ("# nothing\n", "null"),
+            ("---\na: 1\n...\n", "{a: 1}"),
+        ] {
+            assert_eq!(show(&node(text)), expected, "{text}");
+        }
+    }
+
+    /// Nesting is bounded, so that a stack is enough for it.
+    #[test]
+    fn deep_nesting_is_refused() {
+        let nested = |depth: usize| {
+            let source =
+                super::SourceText { name: String::new(), text: "[".repeat(depth) + &"]".repeat(depth), quote: true };
+            super::parse(&std::sync::Arc::new(source))
+        };
+        assert!(nested(45).is_ok());
+        assert!(nested(10_000).is_err());
+        let source = super::SourceText { name: String::new(), text: "- ".repeat(10_000), quote: true };
+        assert!(super::parse(&std::sync::Arc::new(source)).is_err());
+    }
+
+    #[test]
+    fn places_are_those_of_the_text() {
+        let node = node("\u{e4}: x\nb:\n  - \u{fc}: [1, 'two']\n");
+        let at = |path: &[&str]| {
+            let at = &node.find(path.iter().copied()).expect("there").at;
+            (at.line, at.column, at.source.text[at.bytes.clone()].to_owned())
+        };
+        assert_eq!(at(&["\u{e4}"]), (1, 4, "x".to_owned()));
+        assert_eq!(at(&["b", "0", "\u{fc}", "1"]), (3, 12, "'two'".to_owned()));
     }
 }
