@@ -1,9 +1,14 @@
 //! Exporters, a file each.
 
 pub mod nop;
+pub mod otlp_grpc;
+mod partial;
 pub mod queue;
 
 use crate::pipeline::kind::{ExporterRow, Stability, exporter};
 
 /// All of them: an exporter is one file and one row here.
-pub static EXPORTERS: &[ExporterRow] = &[exporter::<nop::Nop>(Stability::Beta, "Takes everything and sends nothing.")];
+pub static EXPORTERS: &[ExporterRow] = &[
+    exporter::<nop::Nop>(Stability::Beta, "Takes everything and sends nothing."),
+    exporter::<otlp_grpc::OtlpGrpc>(Stability::Beta, "Sends traces, metrics and logs over OTLP/gRPC."),
+];

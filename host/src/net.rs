@@ -2,10 +2,13 @@
 //! place where a refusal becomes a gRPC or HTTP status and back.
 
 pub mod compression;
+pub mod extensions;
 pub mod headers;
 pub mod listen;
 pub mod status;
 pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tls;
 
 /// `tailrace/<version> (<os>/<arch>)`.

@@ -38,8 +38,8 @@ use tokio_rustls::TlsAcceptor;
 
 use self::intake::{Budget, Intake, Transport};
 pub use self::settings::{
-    Auth, Cors, Dialer, EnforcementPolicy, Grpc, GrpcKeepalive, Http, HttpKeepalive, Middleware, OtlpSettings,
-    Protocols, ServerParameters,
+    Cors, Dialer, EnforcementPolicy, Grpc, GrpcKeepalive, Http, HttpKeepalive, OtlpSettings, Protocols,
+    ServerParameters,
 };
 use crate::net::tls::ServerTls;
 use crate::pipeline::{BuildError, Cx, Outputs, Receiver, Stop};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Check, Duration};
 use crate::net::compression::Encoding;
+use crate::net::extensions::{self, Auth, Middleware};
 use crate::net::headers::Headers;
 use crate::net::tls::ServerTls;
 use crate::pipeline::Settings;
@@ -110,24 +111,6 @@ pub struct EnforcementPolicy {
     pub min_time: Duration,
     /// Pings without requests under way are fine.
     pub permit_without_stream: bool,
-}
-
-/// `auth`: refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Auth {
-    /// An extension.
-    pub authenticator: String,
-    /// Query parameters that it may look at.
-    pub request_params: Vec<String>,
-}
-
-/// An element of `middlewares`: refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Middleware {
-    /// An extension.
-    pub id: String,
 }
 
 /// `protocols.http`.
@@ -312,7 +295,7 @@ impl Settings for OtlpSettings {
 fn check_grpc(grpc: &Grpc, check: &mut Check<'_>) {
     let at = "protocols.grpc";
     check_server(at, &grpc.endpoint, &grpc.transport, grpc.tls.as_ref(), check);
-    check_refused(at, grpc.auth.as_ref(), &grpc.middlewares, check);
+    extensions::refuse(&format!("{at}."), grpc.auth.as_ref(), &grpc.middlewares, check);
     if grpc.max_recv_msg_size_mib < 0 {
         check.problem(&format!("{at}.max_recv_msg_size_mib"), "'max_recv_msg_size_mib' must be non-negative");
     }
@@ -326,7 +309,7 @@ fn check_grpc(grpc: &Grpc, check: &mut Check<'_>) {
 fn check_http(http: &Http, check: &mut Check<'_>) {
     let at = "protocols.http";
     check_server(at, &http.endpoint, &http.transport, http.tls.as_ref(), check);
-    check_refused(at, http.auth.as_ref(), &http.middlewares, check);
+    extensions::refuse(&format!("{at}."), http.auth.as_ref(), &http.middlewares, check);
     http.response_headers.check(&format!("{at}.response_headers"), check);
     if http.keepalive.is_some() && (http.idle_timeout.is_some() || http.keep_alives_enabled.is_some()) {
         let message = "cannot use both `keepalive` and the deprecated `idle_timeout` or `keep_alives_enabled`";
@@ -357,14 +340,5 @@ fn check_server(at: &str, endpoint: &str, transport: &str, tls: Option<&ServerTl
     }
     if let Some(tls) = tls {
         tls.check(&format!("{at}.tls"), check);
-    }
-}
-
-fn check_refused(at: &str, auth: Option<&Auth>, middlewares: &[Middleware], check: &mut Check<'_>) {
-    if auth.is_some() {
-        check.problem(&format!("{at}.auth"), "`auth` is not supported");
-    }
-    if !middlewares.is_empty() {
-        check.problem(&format!("{at}.middlewares"), "`middlewares` is not supported");
     }
 }
