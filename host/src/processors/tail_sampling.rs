@@ -37,9 +37,11 @@
 //! it. Each second the evaluator thread takes the traces that are due, in order of arrival, shows them to the policies as columns,
 //! and copies what they keep into requests for the next component.
 
+#[doc(hidden)]
+pub mod bench;
+
 mod bell;
 mod columns;
-mod contract;
 mod core;
 mod decisions;
 mod dictionary;

@@ -6,41 +6,14 @@ use smallvec::SmallVec;
 use tailrace_otlp::view::{self, Span, Value};
 use tailrace_otlp::walk;
 
-use super::contract::{Attribute, Column, Columns, Dictionary, Scope};
 use super::dictionary::{ABSENT, Codes};
 use super::index::Entry;
 use super::output;
 use super::shard::{Piece, Pieces};
+use crate::wasm::policy::{Column, Columns, Fields, Needs, Scope};
 
 /// `ScopeSpans.spans`, the tag that framed spans have.
 const SPANS: u32 = 2;
-
-/// What some policy asks for, beyond what every batch has.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Needs {
-    pub(super) status: bool,
-    pub(super) kind: bool,
-    pub(super) start: bool,
-    pub(super) duration: bool,
-    pub(super) name: bool,
-    pub(super) parent: bool,
-    pub(super) trace_state: bool,
-    pub(super) otlp: bool,
-    pub(super) attributes: Vec<Attribute>,
-}
-
-impl Needs {
-    /// Whether there is a column over spans, events or links.
-    fn spans(&self) -> bool {
-        let fields = [self.status, self.kind, self.start, self.duration, self.name, self.parent, self.trace_state]
-            .contains(&true);
-        fields || !self.attributes.is_empty()
-    }
-
-    fn scope(&self, scope: Scope) -> bool {
-        self.attributes.iter().any(|attribute| attribute.scope == scope)
-    }
-}
 
 /// A batch in the making.
 pub(super) struct Builder<'a> {
@@ -73,10 +46,10 @@ struct Known {
 impl<'a> Builder<'a> {
     /// A batch for about `traces` traces at `now`, Unix nanoseconds.
     pub(super) fn new(needs: &'a Needs, now: u64, traces: usize) -> Self {
-        let attributes = needs.attributes.iter().map(|_| Column { codes: Vec::new() }).collect();
+        let reads = |scope| needs.attributes.iter().any(|attribute| attribute.scope == scope);
         let offsets = |is_needed: bool| if is_needed { vec![0] } else { Vec::new() };
-        let (reads_spans, reads_events, reads_links) =
-            (needs.spans(), needs.scope(Scope::Event), needs.scope(Scope::Link));
+        let reads_spans = needs.fields != Fields::empty() || !needs.attributes.is_empty();
+        let (reads_events, reads_links) = (reads(Scope::Event), reads(Scope::Link));
         let columns = Columns {
             now,
             trace_ids: Vec::with_capacity(16 * traces),
@@ -86,24 +59,11 @@ impl<'a> Builder<'a> {
             seen: Vec::with_capacity(traces),
             span_count: Vec::with_capacity(traces),
             span_offsets: offsets(reads_spans),
-            span_status: Vec::new(),
-            span_kind: Vec::new(),
-            span_start: Vec::new(),
-            span_duration: Vec::new(),
-            span_name: Vec::new(),
-            span_parent: Vec::new(),
-            span_trace_state: Vec::new(),
             event_offsets: offsets(reads_events),
             link_offsets: offsets(reads_links),
-            otlp_offsets: offsets(needs.otlp),
-            otlp: Vec::new(),
-            attributes,
-            dictionary: Dictionary {
-                string_offsets: Vec::new(),
-                string_pool: Vec::new(),
-                ints: Vec::new(),
-                doubles: Vec::new(),
-            },
+            otlp_offsets: offsets(needs.fields.contains(Fields::OTLP)),
+            attributes: vec![Column::default(); needs.attributes.len()],
+            ..Columns::default()
         };
         Self {
             needs,
@@ -133,21 +93,19 @@ impl<'a> Builder<'a> {
         columns.size.push(entry.bytes);
         columns.seen.push(digest.seen);
         columns.span_count.push(digest.spans);
-        if !self.reads_spans && !self.needs.otlp {
+        if !self.reads_spans {
             return;
         }
         let pieces = pieces();
-        if self.needs.otlp {
+        if self.needs.fields.contains(Fields::OTLP) {
             output::write_trace(&mut columns.otlp, &pieces, &[]);
             columns.otlp_offsets.push(columns.otlp.len() as u32);
         }
-        if self.reads_spans {
-            for piece in &pieces {
-                self.read(piece);
-            }
-            self.link_parents();
-            self.columns.span_offsets.push(self.spans);
+        for piece in &pieces {
+            self.read(piece);
         }
+        self.link_parents();
+        self.columns.span_offsets.push(self.spans);
     }
 
     pub(super) fn finish(mut self) -> Columns {
@@ -170,28 +128,29 @@ impl<'a> Builder<'a> {
 
     fn read_fields(&mut self, span: Span<'_>) {
         let Self { needs, columns, codes, .. } = self;
-        if needs.status || needs.start || needs.duration {
+        let needs = |field| needs.fields.contains(field);
+        if needs(Fields::STATUS) || needs(Fields::START) || needs(Fields::DURATION) {
             let head = view::span_head(span.0);
-            if needs.status {
+            if needs(Fields::STATUS) {
                 columns.span_status.push(head.status);
             }
-            if needs.start {
+            if needs(Fields::START) {
                 columns.span_start.push((head.start as i64).wrapping_sub(self.now));
             }
-            if needs.duration {
+            if needs(Fields::DURATION) {
                 columns.span_duration.push(head.end.saturating_sub(head.start));
             }
         }
-        if needs.kind {
+        if needs(Fields::KIND) {
             columns.span_kind.push(u8::try_from(span.kind()).unwrap_or(0));
         }
-        if needs.name {
+        if needs(Fields::NAME) {
             columns.span_name.push(codes.string(span.name()));
         }
-        if needs.trace_state {
+        if needs(Fields::TRACE_STATE) {
             columns.span_trace_state.push(codes.string(span.trace_state()));
         }
-        if needs.parent {
+        if needs(Fields::PARENT) {
             if let Ok(id) = span.span_id().try_into() {
                 self.places.insert(id, self.spans);
             }

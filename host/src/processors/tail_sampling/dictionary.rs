@@ -3,8 +3,8 @@
 use hashbrown::HashTable;
 use tailrace_otlp::view::Value;
 
-use super::contract::Dictionary;
 use super::hash;
+use crate::wasm::policy::Dictionary;
 
 /// The code of a value that is not there.
 pub(super) const ABSENT: u32 = 0;
@@ -27,8 +27,7 @@ pub(super) struct Codes {
 
 impl Codes {
     pub(super) fn new() -> Self {
-        let dictionary =
-            Dictionary { string_offsets: vec![0], string_pool: Vec::new(), ints: Vec::new(), doubles: Vec::new() };
+        let dictionary = Dictionary { string_offsets: vec![0], ..Dictionary::default() };
         Self { dictionary, texts: HashTable::new(), numbers: HashTable::new() }
     }
 

@@ -21,8 +21,6 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    pub(super) const EMPTY: Self = Self { start: 0, end: 0, spans: 0, seen: 0 };
-
     /// Of one span.
     #[inline]
     pub(super) fn of(head: &SpanHead) -> Self {
@@ -55,10 +53,11 @@ mod tests {
     fn a_start_of_zero_is_no_start() {
         let span = |start, end| Digest { start, end, spans: 1, seen: 1 };
         let of = |spans: &[Digest]| {
-            spans.iter().fold(Digest::EMPTY, |mut all, one| {
-                all.merge(*one);
+            let merged = |mut all: Digest, one: Digest| {
+                all.merge(one);
                 all
-            })
+            };
+            spans.iter().copied().reduce(merged).unwrap()
         };
         assert_eq!(of(&[span(5, 6), span(3, 4)]), Digest { start: 3, end: 6, spans: 2, seen: 1 });
         assert_eq!(of(&[span(0, 6), span(3, 4)]).start, 3);

@@ -104,9 +104,9 @@ mod tests {
             for at in 0..len {
                 let mut other = plain.clone();
                 other[at] ^= 1;
-                assert_ne!(super::bytes(&plain), super::bytes(&other), "byte {at} of {len}");
+                assert_ne!(bytes(&plain), bytes(&other), "byte {at} of {len}");
             }
         }
-        assert_ne!(super::bytes(&[0; 3]), super::bytes(&[0; 4]));
+        assert_ne!(bytes(&[0; 3]), bytes(&[0; 4]));
     }
 }

@@ -2,19 +2,11 @@
 
 use hashbrown::HashTable;
 
-use super::hash;
-
 /// Header bytes with their hash, worked out once per request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) hash: u64,
-}
-
-impl<'a> Header<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, hash: hash::bytes(bytes) }
-    }
 }
 
 /// Interned headers. A pair of a resource's and a scope's header is what a run refers to.
@@ -95,11 +87,13 @@ fn slice<'a>(bytes: &'a [u8], part: &Part) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::processors::tail_sampling::hash;
 
     #[test]
     fn equal_headers_are_held_once() {
         let mut headers = Headers::default();
-        let [a, b, scope] = [Header::new(b"resource a"), Header::new(b"resource b"), Header::new(b"")];
+        let [a, b, scope] =
+            [&b"resource a"[..], b"resource b", b""].map(|bytes| Header { bytes, hash: hash::bytes(bytes) });
         let pairs =
             [headers.intern(a, scope), headers.intern(b, scope), headers.intern(a, scope), headers.intern(a, a)];
         assert_eq!(pairs, [0, 1, 0, 2]);

@@ -109,10 +109,6 @@ impl Index {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
-    }
-
     #[inline]
     pub(super) fn find(&self, id: TraceId) -> Option<u32> {
         self.table.find(id.hash(), |slot| self.entries[*slot as usize].id == id).copied()
@@ -275,7 +271,7 @@ mod tests {
             assert_eq!(index.find(id(n)), Some(slots[n as usize]));
         }
         index.remove(slots[3]);
-        assert_eq!((index.find(id(3)), index.len()), (None, 999));
+        assert_eq!((index.find(id(3)), index.table.len()), (None, 999));
         assert_eq!(index.insert(id(3000), 0, 0, 1), slots[3], "slots are used again");
     }
 
@@ -288,7 +284,7 @@ mod tests {
         assert_eq!(due(&mut index, 2), [0; 0]);
         assert_eq!(due(&mut index, 3), [1, 2]);
         assert_eq!(due(&mut index, 9), [3]);
-        assert_eq!(index.len(), 3, "taken, not forgotten");
+        assert_eq!(index.table.len(), 3, "taken, not forgotten");
     }
 
     #[test]

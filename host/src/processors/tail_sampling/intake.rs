@@ -143,10 +143,6 @@ impl Run {
     pub(super) fn spans<'a>(&self, chunks: &'a [Bytes]) -> &'a [u8] {
         &chunks[self.chunk as usize][self.start as usize..self.end as usize]
     }
-
-    pub(super) fn len(&self) -> usize {
-        (self.end - self.start) as usize
-    }
 }
 
 struct Cutter<'a> {

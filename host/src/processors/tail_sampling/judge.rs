@@ -75,6 +75,7 @@ impl Judge {
     /// Decides what is due at `tick`.
     pub(super) fn tick(&mut self, tick: u32) {
         let started = Instant::now();
+        self.court.panel.refresh();
         self.core.set_tick(tick);
         let due = self.collect(|shard, each| while shard.take_due(tick, SLICE, &mut *each) == SLICE {});
         if !due.is_empty() {

@@ -151,7 +151,7 @@ impl Outbox {
         }
     }
 
-    #[cfg(test)]
+    /// Takes all that waits, for those who measure or test without a next component.
     pub(super) fn take_all(&self) -> Vec<u8> {
         let waiting = std::mem::take(&mut *self.waiting.lock());
         self.bytes.store(0, Ordering::Relaxed);

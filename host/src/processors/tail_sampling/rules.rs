@@ -8,9 +8,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::columns::Needs;
-use super::contract::Columns;
 use super::metrics::PolicyMetrics;
+use crate::wasm::policy::{Columns, Needs};
 
 /// A policy's answer on one trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +23,8 @@ pub(super) enum Vote {
 
 /// What is asked for votes: the evaluators that the leaves of the rules stand for.
 pub(super) trait Panel: Send {
+    /// Goes on with plugins whose file has changed.
+    fn refresh(&mut self);
     /// What its members have to see.
     fn needs(&self) -> &Needs;
     /// Shows it a batch.
@@ -163,6 +164,7 @@ mod tests {
         fn needs(&self) -> &Needs {
             panic!("rules do not ask for needs")
         }
+        fn refresh(&mut self) {}
         fn load(&mut self, _: Columns) {}
         fn succeed(&mut self, _: &mut dyn Panel) {}
         fn as_any(&mut self) -> &mut dyn Any {
@@ -261,6 +263,7 @@ mod tests {
             fn needs(&self) -> &Needs {
                 panic!("rules do not ask for needs")
             }
+            fn refresh(&mut self) {}
             fn load(&mut self, _: Columns) {}
             fn succeed(&mut self, _: &mut dyn Panel) {}
             fn as_any(&mut self) -> &mut dyn Any {

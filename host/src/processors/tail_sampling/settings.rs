@@ -4,7 +4,8 @@ mod policy;
 
 use serde::{Deserialize, Serialize};
 
-pub use policy::{And, Drop, Kind, Not, OnFailure, Policy, WasmPolicy};
+pub use policy::Policy;
+pub(super) use policy::{Kind, WasmPolicy};
 
 use super::intake::MAX_SHARDS;
 use crate::config::{Check, Duration};

@@ -309,11 +309,6 @@ impl Shard {
         node.older
     }
 
-    /// Undecided traces.
-    pub(super) fn len(&self) -> usize {
-        self.index.len()
-    }
-
     /// Span bytes and record headers of undecided traces.
     pub(super) fn live_bytes(&self) -> usize {
         self.log.live_bytes()

@@ -1,6 +1,7 @@
 //! The processor without plugins and without a clock: policies are functions, ticks are called.
 
 mod flow;
+mod plugins;
 mod properties;
 
 use std::any::Any;
@@ -8,12 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
 
-use super::columns::Needs;
-use super::contract::Columns;
 use super::core::Core;
 use super::judge::{Court, Judge};
 use super::metrics::PolicyMetrics;
@@ -21,6 +21,7 @@ use super::rules::{Panel, Policy, Rule, Rules, Vote};
 use super::settings::Settings;
 use crate::host::Host;
 use crate::pipeline::{Cx, Signal};
+use crate::wasm::policy::{Columns, Needs};
 
 /// A policy as a function of a batch and a place in it.
 type Ask = fn(&Columns, usize) -> Vote;
@@ -39,6 +40,8 @@ impl Panel for Functions {
     fn load(&mut self, columns: Columns) {
         self.columns = Some(columns);
     }
+
+    fn refresh(&mut self) {}
 
     fn succeed(&mut self, _: &mut dyn Panel) {}
 

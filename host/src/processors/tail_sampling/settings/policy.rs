@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Strategy;
-use crate::config::Check;
+use crate::config::{Check, Duration};
+use crate::wasm::policy::{Limits, OnError};
 
 /// A policy, or a member of one that combines others. Of the blocks, the one named like the type is there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -162,23 +163,62 @@ pub struct WasmPolicy {
     pub policy: Option<String>,
     /// The policy's own configuration.
     pub config: Value,
-    /// What a call that fails counts as.
-    pub on_error: OnFailure,
-    /// Time and memory.
-    pub limits: Value,
+    /// What counts when it fails: by default nothing, as the Go processor takes a policy's error.
+    pub on_error: OnError,
+    /// What it may take; unset ones are those that the standard policies run under.
+    pub limits: WasmLimits,
 }
 
-/// What a failed call to a plugin counts as.
+/// What a plugin's policy may take, and when it is given up on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFailure {
-    /// No vote, as the Go processor takes an error.
-    #[default]
-    Abstain,
-    /// A vote to sample.
-    Sample,
-    /// A vote to drop.
-    Drop,
+#[serde(deny_unknown_fields, default)]
+pub struct WasmLimits {
+    /// Memory of its instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// Time of one call, whatever it is asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluate: Option<Duration>,
+    /// Time beyond that for each trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluate_per_trace: Option<Duration>,
+    /// Time to start and configure it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configure: Option<Duration>,
+    /// Lines that it may log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_lines_per_second: Option<u32>,
+    /// Failures in a row after which it is not asked for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_failures: Option<u32>,
+    /// How long that while is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
+}
+
+impl WasmLimits {
+    /// These limits, the rest as by default.
+    pub(in super::super) fn limits(&self) -> Limits {
+        let Limits {
+            memory_bytes,
+            evaluate,
+            evaluate_per_trace,
+            configure,
+            log_lines_per_second,
+            max_failures,
+            retry_after,
+        } = Limits::default();
+        let time = |time: Option<Duration>, default| time.map_or(default, |time| time.0);
+        Limits {
+            memory_bytes: self.memory_mib.map_or(memory_bytes, |mib| (mib as usize).saturating_mul(1 << 20)),
+            evaluate: time(self.evaluate, evaluate),
+            evaluate_per_trace: time(self.evaluate_per_trace, evaluate_per_trace),
+            configure: time(self.configure, configure),
+            log_lines_per_second: self.log_lines_per_second.unwrap_or(log_lines_per_second),
+            max_failures: self.max_failures.unwrap_or(max_failures),
+            retry_after: time(self.retry_after, retry_after),
+        }
+    }
 }
 
 /// How a type of policy is evaluated.
