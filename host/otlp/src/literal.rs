@@ -20,20 +20,33 @@ pub(crate) fn number(out: &mut String, value: f64) -> Option<()> {
 /// Writes a string: `<`, `>` and `&` are escaped too.
 pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => _ = write!(out, "\\u{:04x}", char as u32),
-            char => out.push(char),
+    let mut from = 0;
+    for (at, special) in text.match_indices(is_escaped) {
+        out.push_str(text.get(from..at).unwrap_or_default());
+        for char in special.chars() {
+            escape(out, char);
         }
+        from = at + special.len();
     }
+    out.push_str(text.get(from..).unwrap_or_default());
     out.push('"');
+}
+
+fn is_escaped(char: char) -> bool {
+    matches!(char, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}')
+}
+
+fn escape(out: &mut String, char: char) {
+    match char {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        char => _ = write!(out, "\\u{:04x}", char as u32),
+    }
 }
 
 /// Writes the comma before all items but the first.

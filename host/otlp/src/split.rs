@@ -19,7 +19,8 @@ pub fn split_front(signal: Signal, data: Rope, max_items: usize) -> (Rope, Rope)
 }
 
 /// Cuts a request that holds `items` into requests with at most `max_items` items each, at least 1: each with its number of items.
-/// All but the last hold exactly `max_items`. Takes time proportional to the data, however many the pieces.
+/// All but the last hold exactly `max_items`. Takes time proportional to the data and to the headers repeated; a [`Cutter`] gives the
+/// same pieces one at a time.
 pub fn split(signal: Signal, data: Rope, items: usize, max_items: usize) -> Vec<(Rope, usize)> {
     if items <= max_items {
         return vec![(data, items)];

@@ -83,12 +83,12 @@ proptest! {
     }
 
     #[test]
-    fn json_of_others_is_read(request in traces()) {
+    fn json_of_others_is_read_as_they_read_it(request in traces()) {
         let text = serde_json::to_string(&request).unwrap();
-        // That writer loses infinities.
-        prop_assume!(!text.contains("null"));
+        // Not the request itself: that writer loses infinities.
+        let expected: ExportTraceServiceRequest = serde_json::from_str(&text).unwrap();
         let bytes = json::decode(Signal::Traces, text.as_bytes()).unwrap();
-        prop_assert_eq!(ExportTraceServiceRequest::decode(&bytes[..]).unwrap(), request);
+        prop_assert_eq!(ExportTraceServiceRequest::decode(&bytes[..]).unwrap(), expected);
     }
 
     #[test]

@@ -5,42 +5,55 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use smallvec::SmallVec;
+
 use crate::literal;
 use crate::schema::{Field, Kind, Message};
 use crate::wire::{self, Payload};
 
 /// Writes a message that may lie in several pieces, as a decoder would merge them. The bytes have passed the check.
 pub(super) fn message(kind: &'static Message, pieces: &[&[u8]], out: &mut String) {
-    let all = || pieces.iter().flat_map(|piece| wire::fields(piece));
-    let is_alternative = |number| kind.field(number).is_some_and(|field| field.alternative);
-    let chosen = all().map(|field| field.number).filter(|number| is_alternative(*number)).last();
+    let mut found: SmallVec<[Found<'_>; 16]> = SmallVec::new();
+    for field in pieces.iter().flat_map(|piece| wire::fields(piece)) {
+        let place = kind.fields.iter().enumerate().find(|(_, known)| known.number == field.number);
+        if let Some((place, known)) = place {
+            found.push(Found { place, field: known, payload: field.payload });
+        }
+    }
+    let chosen = found.iter().rfind(|found| found.field.alternative).map(|found| found.place);
+    found.retain(|found| !found.field.alternative || Some(found.place) == chosen);
+    // Stable: the values of one field stay in order.
+    found.sort_by_key(|found| found.place);
     out.push('{');
-    let mut written = 0;
-    for field in kind.fields.iter().filter(|field| !field.alternative || Some(field.number) == chosen) {
-        let values: Vec<Payload<'_>> =
-            all().filter(|found| found.number == field.number).map(|found| found.payload).collect();
+    for (at, values) in found.chunk_by(|one, next| one.place == next.place).enumerate() {
         let Some(last) = values.last() else { continue };
-        literal::separate(out, written);
-        written += 1;
-        literal::string(out, field.name);
+        literal::separate(out, at);
+        literal::string(out, last.field.name);
         out.push(':');
-        match field.kind {
-            _ if field.repeated => list(field, &values, out),
+        match last.field.kind {
+            kind if last.field.repeated => list(kind, values, out),
             Kind::Message(inner) => {
-                let pieces: Vec<&[u8]> = values.iter().filter_map(|value| value.bytes()).collect();
+                let pieces: SmallVec<[&[u8]; 1]> = values.iter().filter_map(|value| value.payload.bytes()).collect();
                 message(inner, &pieces, out);
             }
-            _ => scalar(field.kind, *last, out),
+            kind => scalar(kind, last.payload, out),
         }
     }
     out.push('}');
 }
 
-fn list(field: &Field, values: &[Payload<'_>], out: &mut String) {
+/// A field on the wire, with its place in the schema, which is its place in JSON.
+struct Found<'a> {
+    place: usize,
+    field: &'static Field,
+    payload: Payload<'a>,
+}
+
+fn list(kind: Kind, values: &[Found<'_>], out: &mut String) {
     out.push('[');
     let mut written = 0;
     for value in values {
-        match (field.kind, value) {
+        match (kind, value.payload) {
             (Kind::Message(inner), Payload::Len(body)) => {
                 literal::separate(out, written);
                 written += 1;
@@ -56,7 +69,7 @@ fn list(field: &Field, values: &[Payload<'_>], out: &mut String) {
             (kind, value) => {
                 literal::separate(out, written);
                 written += 1;
-                scalar(kind, *value, out);
+                scalar(kind, value, out);
             }
         }
     }
