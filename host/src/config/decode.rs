@@ -45,10 +45,10 @@ pub fn check(
     at: &Path,
     decoding: &Problems,
     problems: &mut Problems,
-    check: impl FnOnce(&mut Check<'_>),
+    check: impl FnOnce(Check<'_>),
 ) {
     let broken: Vec<Path> = decoding.errors().filter(|p| !p.is_unknown_keys()).map(|p| p.path.clone()).collect();
-    check(&mut Check::new(node, at, &broken, problems));
+    check(Check::new(node, at, &broken, problems));
 }
 
 /// `text` about `path`, in the shape of the collector's decoder.

@@ -252,6 +252,8 @@ impl std::error::Error for Problems {}
 pub struct Check<'a> {
     node: Option<&'a Node>,
     at: &'a Path,
+    /// Where the component's id stands: what is said about the component as a whole is said there.
+    named_at: Option<&'a Location>,
     /// Places that could not be decoded: whatever is said about them would be about a default.
     broken: &'a [Path],
     problems: &'a mut Problems,
@@ -260,7 +262,14 @@ pub struct Check<'a> {
 impl<'a> Check<'a> {
     /// For the settings decoded from `node`, which stands at `at`.
     pub fn new(node: Option<&'a Node>, at: &'a Path, broken: &'a [Path], problems: &'a mut Problems) -> Self {
-        Self { node, at, broken, problems }
+        Self { node, at, named_at: None, broken, problems }
+    }
+
+    /// With the place of the component's id.
+    #[must_use]
+    pub fn named_at(mut self, place: Option<&'a Location>) -> Self {
+        self.named_at = place;
+        self
     }
 
     /// Something is wrong at `path` below the component (`"retry_on_failure.initial_interval"`, list places as numbers:
@@ -286,7 +295,8 @@ impl<'a> Check<'a> {
             return;
         }
         let problem = self.problems.add(severity, &place, format!("{place}: {message}"));
-        problem.at(self.node.and_then(|node| nearest(node, &below)).as_ref());
+        let inside = self.node.and_then(|node| nearest(node, &below));
+        problem.at(if path.is_empty() { self.named_at.or(inside.as_ref()) } else { inside.as_ref() });
         problem.help.extend(help);
     }
 }

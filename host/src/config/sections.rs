@@ -115,7 +115,9 @@ fn component<R: Row>(
     let mut decoding = Problems::default();
     let settings = (about.parse)(body, &path, &mut decoding);
     if let Some(settings) = &settings {
-        check(Some(&entry.node), &path, &decoding, problems, |check| settings.check(check));
+        check(Some(&entry.node), &path, &decoding, problems, |check| {
+            settings.check(&mut check.named_at(Some(&entry.at)));
+        });
     }
     problems.append(decoding);
     // A section of its own has the id's place where nothing in it has one.
@@ -166,7 +168,7 @@ fn telemetry(node: Option<&Node>, path: &Path, problems: &mut Problems) -> Telem
     let mut decoding = Problems::default();
     let telemetry: Option<Telemetry> = decode(node, path, &mut decoding);
     if let Some(telemetry) = &telemetry {
-        check(node, path, &decoding, problems, |check| telemetry.check(check));
+        check(node, path, &decoding, problems, |mut check| telemetry.check(&mut check));
     }
     problems.append(decoding);
     telemetry.unwrap_or_default()

@@ -18,7 +18,7 @@ pub(crate) fn settings<S: Settings>(text: &str) -> (Option<S>, Problems) {
     let settings = decode::<S>(Some(&node), &at, &mut problems);
     if let Some(settings) = &settings {
         let decoding = problems.clone();
-        decode::check(Some(&node), &at, &decoding, &mut problems, |check| settings.check(check));
+        decode::check(Some(&node), &at, &decoding, &mut problems, |mut check| settings.check(&mut check));
     }
     (settings, problems)
 }

@@ -291,3 +291,17 @@ proptest::proptest! {
         ));
     }
 }
+
+/// What a component says of itself as a whole stands at its id, and a processor that can not do a signal is named.
+#[test]
+fn components_are_checked_in_use_or_not() {
+    assert_snapshot!(said(
+        "receivers: {nop: }
+processors:
+  memory_limiter/unused:
+  tail_sampling: {policies: [{name: a, type: always_sample}]}
+exporters: {nop: }
+service: {pipelines: {logs: {receivers: [nop], processors: [tail_sampling], exporters: [nop]}}}
+"
+    ));
+}

@@ -203,3 +203,15 @@ fn component_sections_have_the_collectors_prefix() {
     assert!(decode::<Everything>(Some(&node), &at, &mut problems).is_some());
     assert_snapshot!(problems.render(false));
 }
+
+/// A number where a text is expected is the usual slip with keys, and the line is shown.
+#[test]
+fn values_of_secrets_are_not_shown() {
+    assert_snapshot!(bad("key: 12345\n"));
+}
+
+#[test]
+fn problems_for_programs() {
+    let (_, problems) = settings::<Everything>("wait: 0s\nitems: [{name: a, weight: 101}]\nnumbr: 1\n");
+    assert_snapshot!(serde_json::to_string_pretty(&problems.to_json()).expect("JSON"));
+}
