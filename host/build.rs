@@ -23,6 +23,7 @@ fn main() {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-env=TAILRACE_WASMTIME_VERSION={}", locked_version(&root.join("Cargo.lock"), "wasmtime"));
 
     require_target();
     let target_dir = target_root(&out).join("plugins");
@@ -31,6 +32,15 @@ fn main() {
         let built = target_dir.join(TARGET).join("release").join(format!("tailrace_{name}.wasm"));
         copy_if_changed(&built, &out.join(format!("{name}.wasm")));
     }
+}
+
+/// The exact version that is compiled in: code of another one is never loaded from the cache.
+fn locked_version(lock: &Path, name: &str) -> String {
+    println!("cargo::rerun-if-changed={}", lock.display());
+    let text = fs::read_to_string(lock).unwrap_or_else(|error| panic!("{}: {error}", lock.display()));
+    let entry = format!("name = \"{name}\"\nversion = \"");
+    let version = text.split_once(&entry).and_then(|(_, rest)| rest.split_once('"'));
+    version.map_or_else(|| panic!("{} names no {name}", lock.display()), |(version, _)| version.to_owned())
 }
 
 /// Fails with the command that helps, where the compiler would only say that it has no `core`.

@@ -9,6 +9,7 @@
 //! time. Guests never run on threads of the tokio runtime.
 
 mod bindings;
+mod cache;
 mod engine;
 mod plugin;
 pub mod policy;

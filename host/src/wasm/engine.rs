@@ -8,6 +8,7 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, EngineWeak, OptLevel, Strategy};
 
+use super::cache::Cache;
 use super::plugin::PluginError;
 use super::state::State;
 use super::{bindings, wasi};
@@ -17,6 +18,8 @@ pub(super) struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<State>,
     pub(super) ticker: Ticker,
+    /// Absent where there is no place for it.
+    pub(super) cache: Option<Cache>,
 }
 
 /// Guests run on threads with at least four times as much.
@@ -36,7 +39,9 @@ impl Runtime {
         .map_err(PluginError::engine)?;
         wasi::add_to_linker(&mut linker).map_err(PluginError::engine)?;
         let ticker = Ticker::start(&engine).map_err(PluginError::engine)?;
-        Ok(Self { engine, linker, ticker })
+        let cache =
+            Cache::open().inspect_err(|why| tracing::info!("compiled plugins are not kept on disk: {why}")).ok();
+        Ok(Self { engine, linker, ticker, cache })
     }
 }
 

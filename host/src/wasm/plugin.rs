@@ -200,11 +200,24 @@ impl Plugin {
     }
 }
 
+/// The component's code, and whether it came from the cache.
 fn code(runtime: &Runtime, source: &Source) -> Result<(Component, bool), PluginError> {
+    let entry = runtime.cache.as_ref().map(|cache| cache.entry(&runtime.engine, &source.digest));
+    if let Some(component) = entry.as_ref().and_then(|entry| entry.load(&runtime.engine)) {
+        return Ok((component, true));
+    }
+    let component = compile(runtime, source)?;
+    if let (Some(entry), Ok(code)) = (entry, component.serialize()) {
+        entry.store(&code);
+    }
+    Ok((component, false))
+}
+
+fn compile(runtime: &Runtime, source: &Source) -> Result<Component, PluginError> {
     // wasmtime panics on some components that it should refuse.
     let compiled = catch_unwind(AssertUnwindSafe(|| Component::new(&runtime.engine, &source.bytes)));
     match compiled {
-        Ok(Ok(component)) => Ok((component, false)),
+        Ok(Ok(component)) => Ok(component),
         Ok(Err(error)) => Err(PluginError::Compile(format!("{error:#}"))),
         Err(panic) => Err(PluginError::Compile(panic_text(&*panic))),
     }
@@ -272,3 +285,6 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("wasmtime panicked: {}", text.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

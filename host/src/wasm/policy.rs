@@ -268,7 +268,7 @@ impl Policies {
     /// Takes over the state of `old`'s policies of the same name, kind and form of state.
     pub fn adopt(&mut self, old: &mut Self) {
         for guest in &mut self.guests {
-            guest.adopt(old.guests.iter().flat_map(Guest::members));
+            guest.adopt(&old.guests);
         }
     }
 }

@@ -3,6 +3,12 @@
 use serde::Deserialize;
 use tailrace_sdk::{Batch, Diagnostics, Level, Needs, Policy, Trace, Verdict, Votes, log};
 
+fn vote_all(candidates: &[u32], votes: &mut Votes) {
+    for _ in candidates {
+        votes.push(true);
+    }
+}
+
 /// No options.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct None {}
@@ -36,7 +42,7 @@ hostile!(Loops, "loops", "Never returns.", |_batch, _candidates, _votes| loop {
     std::hint::black_box(0);
 });
 hostile!(Sleeps, "sleeps", "Sleeps for an hour.", |_batch, _candidates, _votes| {
-    std::thread::sleep(std::time::Duration::from_secs(3600));
+    std::thread::sleep(std::time::Duration::from_hours(1));
     Err("woke up".to_owned())
 });
 hostile!(Hogs, "hogs", "Allocates without end.", |_batch, _candidates, _votes| {
@@ -50,7 +56,7 @@ hostile!(Short, "short", "Returns a vote too few.", |_batch, candidates, votes| 
     Ok(())
 });
 hostile!(Long, "long", "Returns a vote too many.", |_batch, candidates, votes| {
-    candidates.iter().for_each(|_| votes.push(true));
+    vote_all(candidates, votes);
     votes.push(true);
     Ok(())
 });
@@ -69,7 +75,7 @@ hostile!(Errs, "errs", "Returns an error.", |_batch, _candidates, _votes| Err("n
 hostile!(Chatters, "chatters", "Logs ten thousand lines, then votes.", |_batch, candidates, votes| {
     (0..10_000).for_each(|n| log(Level::Info, &format!("line {n}")));
     println!("and to the standard output");
-    candidates.iter().for_each(|_| votes.push(true));
+    vote_all(candidates, votes);
     Ok(())
 });
 
@@ -98,9 +104,7 @@ impl Policy for Counts {
         if config.every == 0 {
             return Err(Diagnostics::one("/every", "must be greater than 0"));
         }
-        while config.hang {
-            std::hint::black_box(0);
-        }
+        while std::hint::black_box(config.hang) {}
         Ok(Self { every: config.every, asked: 0 })
     }
 
@@ -112,7 +116,7 @@ impl Policy for Counts {
         tailrace_sdk::count("asked", u32::try_from(candidates.len()).unwrap_or(u32::MAX));
         for _ in candidates {
             self.asked += 1;
-            let turn = self.asked % self.every == 0;
+            let turn = self.asked.is_multiple_of(self.every);
             votes.push_because(turn, u16::from(turn));
         }
         Ok(())

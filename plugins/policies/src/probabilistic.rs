@@ -61,8 +61,7 @@ fn threshold(percentage: f64) -> u64 {
         return u64::MAX;
     }
     let ratio = percentage / 100.0;
-    // Written so that NaN is 0 too.
-    if !(ratio > 0.0) {
+    if ratio.is_nan() || ratio <= 0.0 {
         return 0;
     }
     let bits = ratio.to_bits();

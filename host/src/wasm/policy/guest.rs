@@ -148,10 +148,6 @@ impl Guest {
         self.plugin.digest == spec.plugin.digest && self.limits == spec.limits
     }
 
-    pub(super) fn members(&self) -> &[Member] {
-        &self.members
-    }
-
     /// Configures one more policy; its place, or what is wrong with it.
     pub(super) fn add(&mut self, member: Member) -> Result<usize, Vec<(String, String)>> {
         let place = self.members.len();
@@ -195,7 +191,7 @@ impl Guest {
     }
 
     /// Takes over the state of policies of the same name, kind and form of state.
-    pub(super) fn adopt<'a>(&mut self, old: impl Iterator<Item = &'a Member> + Clone) {
+    pub(super) fn adopt(&mut self, old: &[Self]) {
         for member in &mut self.members {
             let same = |other: &&Member| {
                 !member.state_schema.is_empty()
@@ -203,7 +199,9 @@ impl Guest {
                     && other.kind == member.kind
                     && other.state_schema == member.state_schema
             };
-            if let Some(state) = old.clone().find(same).and_then(|other| other.saved.clone()) {
+            if let Some(state) =
+                old.iter().flat_map(|guest| &guest.members).find(same).and_then(|other| other.saved.clone())
+            {
                 member.saved = Some(state);
             }
         }
@@ -344,7 +342,6 @@ impl Guest {
     }
 
     /// `configure`; the inner error is the configuration's fault.
-    #[expect(clippy::type_complexity, reason = "two kinds of failure, used here only")]
     fn configure(&mut self, place: usize) -> Result<Result<ResourceAny, Vec<(String, String)>>, Broken> {
         let (kind, config) = (self.members[place].kind.clone(), self.members[place].config.clone());
         let answer =

@@ -195,3 +195,6 @@ impl Files {
         changed
     }
 }
+
+#[cfg(test)]
+mod tests;
