@@ -1,5 +1,6 @@
 //! Exporters, a file each.
 
+pub mod debug;
 pub mod nop;
 pub mod otlp_grpc;
 mod partial;
@@ -9,6 +10,7 @@ use crate::pipeline::kind::{ExporterRow, Stability, exporter};
 
 /// All of them: an exporter is one file and one row here.
 pub static EXPORTERS: &[ExporterRow] = &[
+    exporter::<debug::Debug>(Stability::Beta, "Writes what arrives to the log."),
     exporter::<nop::Nop>(Stability::Beta, "Takes everything and sends nothing."),
     exporter::<otlp_grpc::OtlpGrpc>(Stability::Beta, "Sends traces, metrics and logs over OTLP/gRPC."),
 ];

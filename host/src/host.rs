@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod health;
 pub mod listeners;
 pub mod memory;
+pub mod pages;
 pub mod shared;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The host's own telemetry: metrics under the Go collector's names, logs.
 
+pub mod clock;
 pub mod items;
 pub mod logs;
 pub mod metrics;

@@ -5,7 +5,7 @@
 mod fields;
 mod format;
 mod sampling;
-mod writer;
+pub(crate) mod writer;
 
 use std::io;
 use std::sync::Arc;

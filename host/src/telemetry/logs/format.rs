@@ -9,6 +9,8 @@ use serde_json::ser::Formatter;
 use serde_json::{Map, Value};
 use tracing::Level;
 
+use crate::telemetry::clock;
+
 /// One line, before it has a format.
 pub(super) struct Line<'a> {
     pub(super) level: Level,
@@ -22,7 +24,7 @@ impl Line<'_> {
     /// `time <tab> level <tab> file:line <tab> message <tab> fields`.
     pub(super) fn console(&self, now: SystemTime) -> String {
         let mut out = String::with_capacity(256);
-        write_time(&mut out, now);
+        out.push_str(&clock::iso8601(now));
         let _ = write!(out, "\t{}", level_name(self.level));
         if let Some((file, line)) = self.caller {
             let _ = write!(out, "\t{}:{line}", short(file));
@@ -69,28 +71,6 @@ fn short(file: &str) -> &str {
     file.rmatch_indices('/').nth(1).map_or(file, |(at, _)| &file[at + 1..])
 }
 
-/// ISO 8601 with milliseconds, in UTC.
-fn write_time(out: &mut String, now: SystemTime) {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = ((since.as_secs() / 86_400) as i64, since.as_secs() % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second, milli) = (second / 3600, second / 60 % 60, second % 60, since.subsec_millis());
-    let _ = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z");
-}
-
-/// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant's `civil_from_days`).
-pub(crate) fn civil(days: i64) -> (i64, u32, u32) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
 /// JSON with a blank after colons and commas, as the collector's console has it.
 fn spaced(fields: &Map<String, Value>) -> String {
     let mut out = Vec::with_capacity(256);
@@ -119,24 +99,7 @@ impl Formatter for Spaced {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn times_read_as_iso_8601() {
-        let cases = [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
-            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
-            (1_544_712_660_001, "2018-12-13T14:51:00.001Z"),
-        ];
-        for (millis, want) in cases {
-            let mut out = String::new();
-            write_time(&mut out, UNIX_EPOCH + Duration::from_millis(millis));
-            assert_eq!(out, want);
-        }
-    }
 
     #[test]
     fn callers_are_shortened() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 const QUEUE_LINES: usize = 4096;
 
 /// Where lines go.
-pub(super) enum Output {
+pub(crate) enum Output {
     Stderr,
     Stdout,
     File(File),
@@ -18,7 +18,7 @@ pub(super) enum Output {
 
 impl Output {
     /// `stderr`, `stdout`, or a file that is appended to.
-    pub(super) fn open(path: &str) -> io::Result<Self> {
+    pub(crate) fn open(path: &str) -> io::Result<Self> {
         match path {
             "stderr" => Ok(Self::Stderr),
             "stdout" => Ok(Self::Stdout),
@@ -47,10 +47,10 @@ enum Order {
 }
 
 /// The way to the thread; it ends when this is dropped.
-pub(super) struct Writer(SyncSender<Order>);
+pub(crate) struct Writer(SyncSender<Order>);
 
 impl Writer {
-    pub(super) fn spawn() -> Self {
+    pub(crate) fn spawn() -> Self {
         let (sender, orders) = sync_channel(QUEUE_LINES);
         let thread = thread::Builder::new().name("log".to_owned());
         // Without the thread the channel is closed and every line counts as lost.
@@ -59,16 +59,16 @@ impl Writer {
     }
 
     /// Queues a line; `false` if it is lost.
-    pub(super) fn write(&self, line: String) -> bool {
+    pub(crate) fn write(&self, line: String) -> bool {
         self.0.try_send(Order::Line(line)).is_ok()
     }
 
     /// Writes to `outputs` what is logged from now on.
-    pub(super) fn set_outputs(&self, outputs: Vec<Output>) {
+    pub(crate) fn set_outputs(&self, outputs: Vec<Output>) {
         let _ = self.0.send(Order::Outputs(outputs));
     }
 
-    pub(super) fn flush(&self, patience: Duration) {
+    pub(crate) fn flush(&self, patience: Duration) {
         let (done, wait) = sync_channel(1);
         if self.0.try_send(Order::Flush(done)).is_ok() {
             let _ = wait.recv_timeout(patience);
