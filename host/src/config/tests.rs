@@ -305,3 +305,35 @@ service: {pipelines: {logs: {receivers: [nop], processors: [tail_sampling], expo
 "
     ));
 }
+
+/// The configurations of the documents that this project implements.
+#[test]
+fn seed_configurations() {
+    let seed = |name: &str| {
+        let path = format!("{}/../tests/data/seed-configs/{name}", env!("CARGO_MANIFEST_DIR"));
+        let key = |name: &str| (name == "BACKEND_API_KEY").then(|| "secret".to_owned());
+        match load_with(&[Source::Uri(path)], &key) {
+            Ok(loaded) => (Vec::new(), loaded.warnings),
+            Err(problems) => (problems.errors().map(|problem| problem.message.clone()).collect(), problems),
+        }
+    };
+    let (errors, warnings) = seed("article-gateway.yaml");
+    assert_eq!(errors, [""; 0]);
+    let about_caches = |problem: &&super::problem::Problem| problem.message.contains("_cache_size");
+    assert_eq!(warnings.warnings().filter(about_caches).count(), 2, "{}", warnings.render(false));
+    let (errors, _) = seed("gateway.yaml");
+    assert!(
+        matches!(errors.as_slice(), [only] if only.contains(r#"unknown type: "prometheusremotewrite" for id: "prometheusremotewrite""#)),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn old_spellings_are_accepted_and_said_to_be_old() {
+    assert_snapshot!(said(
+        "receivers: {nop: }
+exporters: {otlp/backend: {endpoint: 'backend:4317'}}
+service: {pipelines: {traces: {receivers: [nop], exporters: [otlp/backend]}}}
+"
+    ));
+}
