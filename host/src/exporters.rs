@@ -3,6 +3,7 @@
 pub mod debug;
 pub mod nop;
 pub mod otlp_grpc;
+pub mod otlp_http;
 mod partial;
 pub mod queue;
 
@@ -13,4 +14,5 @@ pub static EXPORTERS: &[ExporterRow] = &[
     exporter::<debug::Debug>(Stability::Beta, "Writes what arrives to the log."),
     exporter::<nop::Nop>(Stability::Beta, "Takes everything and sends nothing."),
     exporter::<otlp_grpc::OtlpGrpc>(Stability::Beta, "Sends traces, metrics and logs over OTLP/gRPC."),
+    exporter::<otlp_http::OtlpHttp>(Stability::Beta, "Sends traces, metrics and logs over OTLP/HTTP."),
 ];

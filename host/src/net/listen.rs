@@ -132,7 +132,7 @@ where
             Err(error) => {
                 // Out of file descriptors, most likely: it will not pass by asking again at once.
                 tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                sleep(Duration::from_millis(100)).await;
             }
         }
     }
