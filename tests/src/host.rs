@@ -24,7 +24,7 @@ pub fn run(arguments: &[&str]) -> Output {
 /// A configuration and how to start the binary with it. `@name@` in the YAML stands for a port of this host's own,
 /// always the same for the same name; `@grpc@`, `@http@`, `@metrics@` and `@health@` have methods on [`Host`].
 pub struct Setup {
-    yaml: String,
+    yaml: Option<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     cores: Vec<usize>,
@@ -33,7 +33,12 @@ pub struct Setup {
 impl Setup {
     /// This configuration.
     pub fn new(yaml: impl Into<String>) -> Self {
-        Self { yaml: yaml.into(), arguments: Vec::new(), environment: Vec::new(), cores: Vec::new() }
+        Self { yaml: Some(yaml.into()), ..Self::embedded() }
+    }
+
+    /// The configuration that the binary has in itself.
+    pub fn embedded() -> Self {
+        Self { yaml: None, arguments: Vec::new(), environment: Vec::new(), cores: Vec::new() }
     }
 
     /// One more `--set`.
@@ -75,13 +80,16 @@ impl Setup {
     pub fn spawn(self) -> Host {
         let folder = tempfile::tempdir().expect("a folder");
         let mut ports = BTreeMap::new();
-        let config = folder.path().join("config.yaml");
-        std::fs::write(&config, fill(&self.yaml, &mut ports)).expect("written");
+        let mut command = Command::new(binary());
+        if let Some(yaml) = &self.yaml {
+            let config = folder.path().join("config.yaml");
+            std::fs::write(&config, fill(yaml, &mut ports)).expect("written");
+            command.arg("--config").arg(&config);
+        }
         let arguments: Vec<_> = self.arguments.iter().map(|argument| fill(argument, &mut ports)).collect();
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
-        let mut command = Command::new(binary());
-        command.arg("--config").arg(&config).args(arguments);
         command
+            .args(arguments)
             .envs(self.environment)
             .stdin(Stdio::null())
             .stderr(log.try_clone().expect("a second handle"))

@@ -1,0 +1,14 @@
+//! End-to-end tests: the real binary as a process, real clients, a backend that speaks OTLP. One binary, so that it is linked
+//! once. Nothing asserts how fast anything is; what is waited for is polled.
+
+mod cli;
+mod delivery;
+mod hostile_input;
+mod memory;
+mod own_metrics;
+mod plugins;
+mod reload;
+mod sdk;
+mod seed_configs;
+mod signals;
+mod yaml;
