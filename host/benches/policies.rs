@@ -36,7 +36,7 @@ fn policies(cx: &Cx, kinds: &[(&str, Value)]) -> Policies {
         limits: Limits::default(),
         on_error: OnError::Abstain,
     };
-    match Policies::new(&cx.host.wasm, kinds.iter().map(spec).collect(), cx) {
+    match Policies::new(kinds.iter().map(spec).collect(), cx) {
         Ok(policies) => policies,
         Err(problems) => panic!("{problems:?}"),
     }

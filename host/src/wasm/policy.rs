@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 pub use columns::{Column, Columns, Dictionary, Needs};
 pub use watch::Watch;
 
-use super::Wasm;
 pub use super::bindings::exports::tailrace::plugin::sampling::{Attribute, Fields, Scope};
 use super::engine::off_runtime;
 use super::plugin::Plugin;
@@ -219,7 +218,7 @@ struct Batch {
 
 impl Policies {
     /// Instantiates and configures all of `specs`, or says all that is wrong with them.
-    pub fn new(_wasm: &Wasm, specs: Vec<PolicySpec>, cx: &Cx) -> Result<Self, Vec<PolicyProblem>> {
+    pub fn new(specs: Vec<PolicySpec>, cx: &Cx) -> Result<Self, Vec<PolicyProblem>> {
         off_runtime(|| Self::configure(specs, cx))
     }
 

@@ -261,3 +261,58 @@ impl LogInner {
         Some(std::mem::take(&mut self.suppressed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_over_all_memories_of_a_store() {
+        let host = Host::new();
+        let gauge = Gauge::default();
+        let mut account = MemoryAccount::new(100, Some((host.clone(), gauge.clone())));
+        let mut grows = |from, to| account.memory_growing(from, to, None).expect("no error");
+        assert!(grows(0, 60));
+        assert!(grows(0, 30), "a second memory");
+        assert!(!grows(30, 50));
+        account.memory_grow_failed(wasmtime::format_err!("no such memory")).expect("no error");
+        assert_eq!(
+            (account.used(), gauge.get(), host.memory.outside_bytes()),
+            (60, 60, 60),
+            "what failed is not counted"
+        );
+        assert!(account.take_refused());
+        assert!(!account.take_refused());
+        drop(account);
+        assert_eq!((gauge.get(), host.memory.outside_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn lines_are_cut_and_bounded_per_second() {
+        let log = GuestLog::new("p", 2);
+        log.line(Level::Error, &"é".repeat(MAX_LINE_BYTES));
+        assert_eq!(log.take_error().map(|line| line.len()), Some(MAX_LINE_BYTES));
+        let mut inner = log.inner.lock();
+        inner.second = Instant::now();
+        inner.written = 0;
+        let written = [1, 2, 3, 4].map(|_| inner.may_write(2));
+        assert_eq!(written, [Some(0), Some(0), None, None]);
+        inner.written = 0;
+        assert_eq!(inner.may_write(2), Some(2), "how many are missing");
+    }
+
+    #[test]
+    fn a_call_ends_after_its_budget_of_processor_time() {
+        let mut deadline = Deadline::default();
+        assert_eq!(deadline.start(4), 3);
+        assert!(matches!(deadline.passed(), UpdateDeadline::Continue(2)), "half of it is left");
+        // Starved, not slow: the thread has used no time since.
+        assert!(matches!(deadline.passed(), UpdateDeadline::Continue(2)));
+        deadline.cpu_at_half_ns = Some(0);
+        deadline.grace_ticks = 0;
+        assert!(matches!(deadline.passed(), UpdateDeadline::Interrupt));
+        deadline.start(4);
+        deadline.passed();
+        assert!((0..=MAX_STARVED).any(|_| matches!(deadline.passed(), UpdateDeadline::Interrupt)), "at last");
+    }
+}

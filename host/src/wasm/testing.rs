@@ -78,7 +78,7 @@ pub(super) fn specs(plugin: &Arc<Plugin>, kinds: &[&str]) -> Vec<PolicySpec> {
 }
 
 pub(super) fn policies(cx: &Cx, specs: Vec<PolicySpec>) -> Policies {
-    Policies::new(&cx.host.wasm, specs, cx).expect("good configurations")
+    Policies::new(specs, cx).expect("good configurations")
 }
 
 /// Traces of 20 spans: every third with an error, every fourth slower than 5 s, ids that are spread evenly.

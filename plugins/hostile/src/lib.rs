@@ -51,6 +51,11 @@ hostile!(Hogs, "hogs", "Allocates without end.", |_batch, _candidates, _votes| {
         hoard.push(std::hint::black_box(vec![1u8; 1 << 20]));
     }
 });
+hostile!(Leaks, "leaks", "Keeps 4 MiB of each call, then votes.", |_batch, candidates, votes| {
+    std::mem::forget(std::hint::black_box(vec![1u8; 4 << 20]));
+    vote_all(candidates, votes);
+    Ok(())
+});
 hostile!(Short, "short", "Returns a vote too few.", |_batch, candidates, votes| {
     candidates.iter().skip(1).for_each(|_| votes.push(true));
     Ok(())
@@ -147,4 +152,6 @@ impl Policy for Drops {
     }
 }
 
-tailrace_sdk::export!(Panics, Traps, Loops, Sleeps, Hogs, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops);
+tailrace_sdk::export!(
+    Panics, Traps, Loops, Sleeps, Hogs, Leaks, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops
+);

@@ -210,7 +210,7 @@ impl Leaves<'_> {
     fn configure(mut self) -> Result<Plugins, BuildError> {
         if self.problems.is_empty() {
             let watched = self.specs.clone();
-            match Policies::new(&self.cx.host.wasm, self.specs, self.cx) {
+            match Policies::new(self.specs, self.cx) {
                 Ok(policies) => return Ok(Plugins { policies, watch: Watch::start(watched, self.cx) }),
                 Err(problems) => {
                     for problem in problems {

@@ -9,23 +9,29 @@ use crate::telemetry::metrics::Desc;
 use crate::telemetry::{Counter, Gauge, Histogram};
 use crate::wasm::Plugin;
 
-const CALLS: Desc = Desc { name: "plugin_calls", unit: "{call}", help: "Calls to evaluate a batch of traces." };
-const TRACES: Desc = Desc { name: "plugin_traces", unit: "{trace}", help: "Traces that the policy was asked about." };
-const VOTES: Desc = Desc { name: "plugin_votes", unit: "{vote}", help: "Votes that the policy gave." };
-const FAILURES: Desc = Desc { name: "plugin_failures", unit: "{call}", help: "Calls that gave no votes." };
-const DURATION: Desc = Desc { name: "plugin_call_duration", unit: "s", help: "Time that a call to evaluate took." };
+const CALLS: Desc =
+    Desc { name: "tailrace_plugin_calls", unit: "{call}", help: "Calls to evaluate a batch of traces." };
+const TRACES: Desc =
+    Desc { name: "tailrace_plugin_traces", unit: "{trace}", help: "Traces that the policy was asked about." };
+const VOTES: Desc = Desc { name: "tailrace_plugin_votes", unit: "{vote}", help: "Votes that the policy gave." };
+const FAILURES: Desc = Desc { name: "tailrace_plugin_failures", unit: "{call}", help: "Calls that gave no votes." };
+const DURATION: Desc =
+    Desc { name: "tailrace_plugin_call_duration", unit: "s", help: "Time that a call to evaluate took." };
 const BREAKER: Desc = Desc {
-    name: "plugin_breaker_state",
+    name: "tailrace_plugin_breaker_state",
     unit: "",
     help: "0: the policy is asked, 1: it is not, 2: it is tried again.",
 };
-const MEMORY: Desc = Desc { name: "plugin_memory", unit: "By", help: "Linear memory of the plugin's instances." };
-const RECYCLED: Desc = Desc { name: "plugin_recycled", unit: "{instance}", help: "Instances replaced by a new one." };
-const COMPILE: Desc = Desc { name: "plugin_compile_duration", unit: "s", help: "Time that it took to get the code." };
+const MEMORY: Desc =
+    Desc { name: "tailrace_plugin_memory", unit: "By", help: "Linear memory of the plugin's instances." };
+const RECYCLED: Desc =
+    Desc { name: "tailrace_plugin_recycled", unit: "{instance}", help: "Instances replaced by a new one." };
+const COMPILE: Desc =
+    Desc { name: "tailrace_plugin_compile_duration", unit: "s", help: "Time that it took to get the code." };
 const CACHE_HITS: Desc =
-    Desc { name: "plugin_code_cache_hits", unit: "{load}", help: "Loads that found their code in the cache." };
-const CUSTOM: Desc = Desc { name: "plugin_counter", unit: "", help: "Counters that plugins keep." };
-const SWAPS: Desc = Desc { name: "plugin_swaps", unit: "{swap}", help: "Changes of a plugin's file." };
+    Desc { name: "tailrace_plugin_code_cache_hits", unit: "{load}", help: "Loads that found their code in the cache." };
+const CUSTOM: Desc = Desc { name: "tailrace_plugin_counter", unit: "", help: "Counters that plugins keep." };
+const SWAPS: Desc = Desc { name: "tailrace_plugin_swaps", unit: "{swap}", help: "Changes of a plugin's file." };
 
 const DURATION_BOUNDS: &[f64] =
     &[1e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0];

@@ -34,7 +34,7 @@ fn the_shipped_policies_vote() {
     assert!((10..45).contains(&share.iter().map(|verdict| u32::from(*verdict)).sum::<u32>()));
     assert_eq!(everything, vec![1; 256]);
     assert_eq!(policies.evaluate(0, &[3, 1]).expect("votes").verdicts, [1, 0], "in the order asked");
-    assert_eq!(count(&cx, "plugin_votes", &[("policy", "status_code"), ("verdict", "sample")]), 87);
+    assert_eq!(count(&cx, "tailrace_plugin_votes", &[("policy", "status_code"), ("verdict", "sample")]), 87);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn problems_name_spec_and_place() {
         spec(&plugin, "latency", json!({"threshold_ms": "soon"})),
         spec(&plugin, "no_such_kind", json!({})),
     ];
-    let problems = Policies::new(&cx.host.wasm, specs, &cx).err().expect("three of them");
+    let problems = Policies::new(specs, &cx).err().expect("three of them");
     let places: Vec<_> = problems.iter().map(|problem| (problem.spec, problem.path.as_str())).collect();
     assert_eq!(places, [(1, "/status_codes/0"), (2, "/threshold_ms"), (3, "")]);
     assert!(
@@ -132,10 +132,14 @@ fn a_failure_costs_one_vote() {
         let votes = policies.evaluate(0, &[0, 1]).expect("votes after the other's failure");
         assert_eq!(votes.verdicts, [1, 0], "{kind}");
         assert_eq!(votes.reasons, [1, 0], "{kind}");
-        assert_eq!(count(&cx, "plugin_failures", &[("policy", kind), ("reason", reason.as_str())]), 1, "{kind}");
-        assert_eq!(count(&cx, "plugin_failures", &[("policy", "counts")]), 0, "{kind}");
+        assert_eq!(
+            count(&cx, "tailrace_plugin_failures", &[("policy", kind), ("reason", reason.as_str())]),
+            1,
+            "{kind}"
+        );
+        assert_eq!(count(&cx, "tailrace_plugin_failures", &[("policy", "counts")]), 0, "{kind}");
         let replaced = !matches!(reason, Reason::BadVotes | Reason::Error);
-        assert_eq!(count(&cx, "plugin_recycled", &[("why", "failure")]), u64::from(replaced), "{kind}");
+        assert_eq!(count(&cx, "tailrace_plugin_recycled", &[("why", "failure")]), u64::from(replaced), "{kind}");
     }
 }
 
@@ -173,7 +177,27 @@ fn the_breaker_stops_asking() {
     let reasons: Vec<_> = (0..3).map(|_| policies.evaluate(0, &[0]).expect_err("an error").reason).collect();
     assert_eq!(reasons, [Reason::Error, Reason::Error, Reason::BreakerOpen]);
     assert_eq!(policies.evaluate(0, &[0]).expect_err("open").verdict, Some(1));
-    assert_eq!(count(&cx, "plugin_calls", &[]), 2, "the guest is left alone");
+    assert_eq!(count(&cx, "tailrace_plugin_calls", &[]), 2, "the guest is left alone");
+}
+
+#[test]
+fn an_instance_that_only_grows_is_replaced_in_time() {
+    let cx = cx();
+    let plugin = hostile();
+    let counts = spec(&plugin, "counts", json!({"every": 1000}));
+    let mut policies = policies(&cx, vec![spec(&plugin, "leaks", json!({})), counts]);
+    policies.load(columns(2));
+    for _ in 0..40 {
+        assert_eq!(policies.evaluate(0, &[0]).expect("it never runs out of memory").verdicts, [1]);
+        policies.evaluate(1, &[0, 1]).expect("votes");
+        assert!(cx.host.memory.outside_bytes() <= 64 << 20);
+    }
+    assert!(count(&cx, "tailrace_plugin_recycled", &[("why", "memory")]) >= 2);
+    assert_eq!(count(&cx, "tailrace_plugin_counter", &[("counter", "asked")]), 80, "each call once");
+    // The state came along: the 1000th is where it would be without.
+    policies.load(columns(920));
+    let verdicts = policies.evaluate(1, &all(&columns(920))).expect("votes").verdicts;
+    assert_eq!(verdicts.iter().position(|verdict| *verdict == 1), Some(919));
 }
 
 #[test]
@@ -191,7 +215,7 @@ fn configuring_has_a_deadline() {
     let cx = cx();
     let mut hangs = spec(&hostile(), "counts", json!({"every": 1, "hang": true}));
     hangs.limits.configure = Duration::from_millis(50);
-    let problems = Policies::new(&cx.host.wasm, vec![hangs], &cx).err().expect("it never ends");
+    let problems = Policies::new(vec![hangs], &cx).err().expect("it never ends");
     assert!(problems[0].message.starts_with("timeout"), "{}", problems[0].message);
 }
 

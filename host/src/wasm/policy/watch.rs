@@ -133,7 +133,7 @@ impl Worker {
         if !any {
             return Ok(None);
         }
-        let policies = Policies::new(&self.cx.host.wasm, specs.clone(), &self.cx).map_err(|problems| {
+        let policies = Policies::new(specs.clone(), &self.cx).map_err(|problems| {
             let said = problems
                 .iter()
                 .map(|problem| format!("policy {}: {} {}", specs[problem.spec].policy, problem.path, problem.message));

@@ -34,7 +34,7 @@ fn counts(path: &Path, wasm: &Wasm) -> PolicySpec {
 }
 
 fn outcomes(cx: &Cx, outcome: &str) -> u64 {
-    count(cx, "plugin_swaps", &[("outcome", outcome)])
+    count(cx, "tailrace_plugin_swaps", &[("outcome", outcome)])
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_changed_file_is_swapped_for_with_its_state() {
     let (cx, dir) = (cx(), Dir::new());
     let path = dir.file("p.wasm", HOSTILE);
     let spec = counts(&path, &cx.host.wasm);
-    let mut running = Policies::new(&cx.host.wasm, vec![spec.clone()], &cx).expect("a good configuration");
+    let mut running = Policies::new(vec![spec.clone()], &cx).expect("a good configuration");
     let watch = Watch::start_polling(vec![spec], &cx, QUICKLY).expect("a file to watch");
     running.load(columns(1));
     assert_eq!(running.evaluate(0, &[0]).expect("votes").verdicts, [0]);
