@@ -239,3 +239,6 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,6 +183,13 @@ impl Metrics {
     }
 }
 
+#[cfg(test)]
+impl Metrics {
+    pub(super) fn dropped(&self, reason: Reason) -> u64 {
+        self.drops[reason as usize].get()
+    }
+}
+
 /// Shows how long the evaluator thread has worked.
 pub(super) fn observe_evaluator(cx: &Cx, seconds: impl Fn() -> f64 + Send + Sync + 'static) {
     cx.metrics.observe_counter(EVALUATOR_TIME, &[("processor", &cx.id.to_string())], seconds);

@@ -152,10 +152,13 @@ impl Outbox {
     }
 
     /// Takes all that waits, for those who measure or test without a next component.
-    pub(super) fn take_all(&self) -> Vec<u8> {
-        let waiting = std::mem::take(&mut *self.waiting.lock());
+    pub(super) fn take_all(&self) -> Rope {
+        let mut all = Rope::new();
+        for waiting in std::mem::take(&mut *self.waiting.lock()) {
+            all.append(waiting.data);
+        }
         self.bytes.store(0, Ordering::Relaxed);
-        waiting.into_iter().flat_map(|waiting| waiting.data.into_bytes()).collect()
+        all
     }
 
     /// The next request, as soon as there is one; `None` once closed and empty.
@@ -222,3 +225,6 @@ impl Courier<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

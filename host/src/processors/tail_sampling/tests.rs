@@ -97,7 +97,7 @@ impl Bench {
 
     /// What has come out since the last call.
     fn output(&self) -> Vec<ResourceSpans> {
-        ExportTraceServiceRequest::decode(&*self.core.outbox.take_all()).unwrap().resource_spans
+        ExportTraceServiceRequest::decode(self.core.outbox.take_all().into_bytes()).unwrap().resource_spans
     }
 
     /// The names of the spans that have come out since the last call.
@@ -106,7 +106,7 @@ impl Bench {
     }
 }
 
-fn cx() -> Cx {
+pub(super) fn cx() -> Cx {
     Cx {
         id: "tail_sampling/test".parse().unwrap(),
         pipeline: None,

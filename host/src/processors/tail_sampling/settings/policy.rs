@@ -475,3 +475,6 @@ fn member_paths(policy: &Policy, path: &str) -> impl Iterator<Item = String> {
     let path = path.to_owned();
     (0..).map(move |place| if list { format!("{path}.{block}.{place}") } else { format!("{path}.{block}") })
 }
+
+#[cfg(test)]
+mod tests;

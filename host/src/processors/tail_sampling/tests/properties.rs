@@ -71,11 +71,11 @@ fn play(steps: &[Step], settings: &Settings) -> (Traces, Vec<u8>) {
             Step::Attend => bench.judge.attend(),
             Step::Compact => bench.judge.compact(u32::MAX),
         }
-        output.extend(bench.core.outbox.take_all());
+        output.extend_from_slice(&bench.core.outbox.take_all().into_bytes());
         check_books(&bench);
     }
     bench.judge.finish();
-    output.extend(bench.core.outbox.take_all());
+    output.extend_from_slice(&bench.core.outbox.take_all().into_bytes());
     check_books(&bench);
     assert_eq!((bench.core.traces(), bench.core.pool.in_use()), (0, 0));
     (sent, output)
