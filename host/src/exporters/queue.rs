@@ -32,7 +32,7 @@ mod settings;
 mod store;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -103,6 +103,12 @@ impl Shipping {
         let queue = delivery.queue.filter(|queue| queue.enabled).map(|settings| Queue::new(settings, cx));
         let sender = Sender::new(exporter, delivery.retry, delivery.timeout, labels, cx);
         Arc::new(Self { sender: Arc::new(sender), queue, host: cx.host.clone() })
+    }
+
+    /// From [`Shipping::run`]'s stop on, what is queued or waits for its next attempt goes to `successor`, which a reload put
+    /// in this exporter's place.
+    pub fn succeed_by(&self, successor: Weak<Box<dyn Consume>>) {
+        self.sender.succeed_by(successor);
     }
 
     /// Sends what is queued until `stop`, then what is left, an attempt each.
@@ -217,3 +223,6 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Attempts: retry, timeout, and the counting of what became of the data.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use super::retry::{Backoff, Verdict};
 use super::settings::RetrySettings;
 use super::store::Ticket;
 use crate::config::ComponentId;
-use crate::pipeline::{Batch, Cx, Refusal, RefusalKind, Signal, Who};
+use crate::pipeline::{Batch, Consume, Cx, Refusal, RefusalKind, Signal, Who};
 use crate::telemetry::metrics::Desc;
 use crate::telemetry::{Counter, Gauge};
 
@@ -72,6 +72,9 @@ const ENQUEUE_FAILED: [Desc; 3] = [
     },
 ];
 
+/// How often a successor that has no room is asked again.
+const SUCCESSOR_PAUSE: Duration = Duration::from_millis(50);
+
 /// The code of an attempt that took too long.
 const DEADLINE_EXCEEDED: i32 = 4;
 
@@ -87,6 +90,8 @@ pub(super) struct Sender {
     retry: RetrySettings,
     timeout: Duration,
     stopping: CancellationToken,
+    /// Takes over what is not sent yet when a reload replaces this exporter; gone when that one ends too.
+    successor: OnceLock<Weak<Box<dyn Consume>>>,
     id: ComponentId,
     sent: Counter,
     send_failed: Counter,
@@ -110,6 +115,7 @@ impl Sender {
             retry,
             timeout,
             stopping: CancellationToken::new(),
+            successor: OnceLock::new(),
             id: cx.id.clone(),
             sent: cx.metrics.counter(SENT[signal], &all),
             send_failed: cx.metrics.counter(SEND_FAILED[signal], &all),
@@ -120,6 +126,12 @@ impl Sender {
     /// From now on nothing is tried a second time, and what waits for its next attempt fails.
     pub(super) fn stop_retrying(&self) {
         self.stopping.cancel();
+    }
+
+    /// See [`super::Shipping::succeed_by`].
+    pub(super) fn succeed_by(&self, successor: Weak<Box<dyn Consume>>) {
+        // A component is replaced once.
+        let _ = self.successor.set(successor);
     }
 
     /// For a caller that waits for the result.
@@ -153,20 +165,25 @@ impl Sender {
         let _in_flight = InFlight(&self.in_flight);
         let result = self.attempts(batch).await;
         match &result {
-            Ok(()) => self.sent.add(items),
+            Ok(Delivered::Here) => self.sent.add(items),
+            // It counts there.
+            Ok(Delivered::ToSuccessor) => {}
             Err(_) => {
                 self.sent.add(0);
                 self.send_failed.add(items);
             }
         }
-        result
+        result.map(drop)
     }
 
-    async fn attempts(&self, batch: Batch) -> Result<(), Refusal> {
+    async fn attempts(&self, batch: Batch) -> Result<Delivered, Refusal> {
         let began = Instant::now();
         let mut backoff = Backoff::new(&self.retry);
         loop {
-            let Err(failure) = self.attempt(batch.clone()).await else { return Ok(()) };
+            if self.stopping.is_cancelled() && self.hand_over(&batch).await {
+                return Ok(Delivered::ToSuccessor);
+            }
+            let Err(failure) = self.attempt(batch.clone()).await else { return Ok(Delivered::Here) };
             let delay = match backoff.after(&failure, began.elapsed(), fastrand::f64()) {
                 Verdict::Wait(delay) => delay,
                 Verdict::GiveUp(reason) => return Err(because(reason, failure)),
@@ -178,9 +195,28 @@ impl Sender {
                 "Exporting failed. Will retry the request after interval.");
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
-                () = self.stopping.cancelled() => return Err(because("interrupted due to shutdown: ", failure)),
+                () = self.stopping.cancelled() => {
+                    if self.hand_over(&batch).await {
+                        return Ok(Delivered::ToSuccessor);
+                    }
+                    return Err(because("interrupted due to shutdown: ", failure));
+                }
             }
         }
+    }
+
+    /// Whether a successor took the batch. One that is full is asked until it has room or ends.
+    async fn hand_over(&self, batch: &Batch) -> bool {
+        while let Some(successor) = self.successor.get().and_then(Weak::upgrade) {
+            match successor.consume(batch.clone()).await {
+                Ok(()) => return true,
+                Err(refusal) if refusal.is_permanent() => return false,
+                // Not held while waiting: it ends when nobody can reach it any more.
+                Err(_) => drop(successor),
+            }
+            tokio::time::sleep(SUCCESSOR_PAUSE).await;
+        }
+        false
     }
 
     async fn attempt(&self, batch: Batch) -> Result<(), Refusal> {
@@ -205,6 +241,12 @@ impl Sender {
             " Try enabling retry_on_failure config option to retry on retryable errors."
         }
     }
+}
+
+/// Who took a batch.
+enum Delivered {
+    Here,
+    ToSuccessor,
 }
 
 /// Counts an export that ends in any way, be it that its caller went away.
