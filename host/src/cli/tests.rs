@@ -2,8 +2,8 @@ use clap::{CommandFactory as _, Parser as _};
 use insta::assert_snapshot;
 
 use super::args::{Args, complaint};
-use super::components;
-use crate::config::Source;
+use super::{DEFAULT, components};
+use crate::config::{Source, load_with};
 
 #[test]
 fn the_flags_are_consistent() {
@@ -59,6 +59,13 @@ fn the_version_names_program_and_engine() {
     let wasmtime = lines[1].strip_prefix("wasmtime ").expect("the engine");
     let manifest = include_str!("../../../Cargo.toml");
     assert!(manifest.contains(&format!("wasmtime = {{ version = \"={wasmtime}\"")), "{wasmtime}");
+}
+
+#[test]
+fn the_embedded_configuration_is_right() {
+    let source = Source::Embedded { name: "default.yaml".to_owned(), text: DEFAULT.to_owned() };
+    let loaded = load_with(&[source], &|_| None).map_err(|problems| problems.render(false)).expect("right");
+    assert_eq!(loaded.warnings.render(false), "");
 }
 
 /// Scripts read it as the collector's.

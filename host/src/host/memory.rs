@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use arc_swap::ArcSwapOption;
+use parking_lot::{Mutex, RwLock};
 
 /// The accounts of the process.
 #[derive(Default)]
@@ -13,7 +14,9 @@ pub struct Memory {
     /// Live bytes outside the allocator: segments in use, guest memories.
     outside: AtomicU64,
     /// By who enforces it.
-    limits: RwLock<BTreeMap<String, Limit>>,
+    limits: Mutex<BTreeMap<String, Limit>>,
+    /// The tightest of them: asked per batch.
+    limit: ArcSwapOption<Limit>,
     reclaimers: RwLock<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 
@@ -49,16 +52,17 @@ impl Memory {
 
     /// The limit in force, the tightest of several; `None` without a `memory_limiter`.
     pub fn limit(&self) -> Option<Limit> {
-        self.limits.read().values().copied().min_by_key(|limit| limit.soft_bytes)
+        self.limit.load().as_deref().copied()
     }
 
     /// Sets the limit that `who` enforces, or takes it back.
     pub fn set_limit(&self, who: &str, limit: Option<Limit>) {
-        let mut limits = self.limits.write();
+        let mut limits = self.limits.lock();
         match limit {
             Some(limit) => limits.insert(who.to_owned(), limit),
             None => limits.remove(who),
         };
+        self.limit.store(limits.values().copied().min_by_key(|limit| limit.soft_bytes).map(Arc::new));
     }
 
     /// Registers something that can give unused memory back to the system (free segments).

@@ -243,6 +243,11 @@ impl Old<'_> {
                 let targets = nexts.iter().flat_map(|next| self.resolve(next, signal, new)).collect();
                 node.outputs.of(signal).point_at(joined(key, signal, targets, environment));
             }
+            if let (Key::Exporter(signal, _), Instance::Exporter(_, shipping)) = (key, &node.instance)
+                && let Some(successor) = new.face(key, *signal)
+            {
+                shipping.succeed_by(Arc::downgrade(&successor));
+            }
         }
     }
 
@@ -275,16 +280,19 @@ impl Retired {
         self.nodes.is_empty()
     }
 
+    /// Lets nothing new in, without waiting.
+    pub fn stop_receivers(&self) {
+        let receivers = self.nodes.values().filter(|node| matches!(node.instance, Instance::Receiver(_)));
+        receivers.flat_map(|node| &node.tasks).for_each(Task::stop);
+    }
+
     /// Ends them in the direction of the data, each when nothing leads to it any more and with all of its tasks awaited:
     /// when this returns, what they held was handed on or counted as lost. Extensions go last.
     pub async fn drain(mut self) {
+        // Together: one that waits for slow clients must not keep another open.
+        self.stop_receivers();
         let (extensions, rest): (Vec<_>, Vec<_>) =
             self.order.into_iter().partition(|key| matches!(key, Key::Extension(_)));
-        // Receivers together: one that waits for slow clients must not keep another open.
-        let receivers = rest.iter().filter(|key| matches!(key, Key::Receiver(_)));
-        for node in receivers.filter_map(|key| self.nodes.get(key)) {
-            node.tasks.iter().for_each(Task::stop);
-        }
         for key in rest.into_iter().chain(extensions.into_iter().rev()) {
             if let Some(node) = self.nodes.remove(&key) {
                 node.retire().await;

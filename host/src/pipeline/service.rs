@@ -6,8 +6,11 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::BuildError;
 use super::build::{Environment, draft};
@@ -24,6 +27,9 @@ const RELOADS: Desc = Desc {
     unit: "{reload}",
     help: "Configurations that were to replace the running one; a failure leaves the running one as it is.",
 };
+
+/// How long parts of earlier graphs may go on handing on what they hold into the last one, while that still takes it.
+const EARLIER_PARTS: Duration = Duration::from_secs(10);
 
 /// A running host.
 pub struct Service {
@@ -121,10 +127,15 @@ impl Service {
         tracing::info!("Starting shutdown...");
         self.environment.host.health.set_ready(false);
         self.environment.host.listeners.retain(|_| false);
-        self.graph.into_retired().drain().await;
-        for part in self.retiring {
-            // Panics of components were caught inside.
-            let _ = part.await;
+        let last = self.graph.into_retired();
+        last.stop_receivers();
+        // Parts of earlier graphs hand on into this one, so it goes after them, unless they take too long. Panics of
+        // components were caught inside.
+        let mut earlier = join_all(self.retiring);
+        let handed_on = timeout(EARLIER_PARTS, &mut earlier).await;
+        last.drain().await;
+        if handed_on.is_err() {
+            earlier.await;
         }
         tracing::info!("Shutdown complete.");
     }

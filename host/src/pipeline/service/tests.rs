@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::config::{Component, ComponentId, Pipeline};
+use crate::exporters::queue::{Delivery, QueueSettings, RetrySettings};
 use crate::pipeline::kind::{
     ConnectorRow, ExporterRow, Parsed, ProcessorRow, ReceiverRow, Stability, connector, exporter, processor, receiver,
 };
@@ -36,6 +37,8 @@ struct Plan {
     version: u32,
     fail: bool,
     in_place: bool,
+    /// A sink that is queued and whose server is down.
+    is_down: bool,
 }
 impl Settings for Plan {}
 
@@ -135,8 +138,15 @@ impl Exporter for Sink {
         Ok(Self(plan, name))
     }
     async fn send(&self, batch: Batch) -> Result<(), Refusal> {
+        if self.0.is_down {
+            return Err(Refusal::retry("down"));
+        }
         *self.0.world().arrived.lock().entry(self.1.clone()).or_default() += batch.items;
         Ok(())
+    }
+    fn delivery(plan: &Plan) -> Delivery {
+        let queue = plan.is_down.then(|| QueueSettings { queue_size: 1_000_000, ..QueueSettings::default() });
+        Delivery { queue, retry: RetrySettings::default(), timeout: Duration::ZERO }
     }
 }
 
@@ -327,4 +337,17 @@ async fn one_receiver_feeds_many_pipelines() {
     assert_eq!(arrived["sink/a v0"], arrived["sink/b v0"]);
     assert_eq!(arrived["sink/a v0"], arrived["sink/c v0"]);
     assert_eq!(arrived["sink/a v0"] + arrived["sink/logs v0"], world.sent.load(Ordering::Relaxed));
+}
+
+/// What waits in the queue of an exporter whose server is down goes to the exporter that replaces it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_goes_to_the_successor() {
+    let world = world(5);
+    let line = |plan| Setup::new(5).plan("sink", plan).pipeline("traces", &["source"], &[], &["sink"]);
+    let mut service = start(&line(Plan { is_down: true, ..Plan::default() }));
+    some_traffic(&world).await;
+    service.reload(&line(v(1)).config).unwrap();
+    service.shutdown().await;
+    let arrived = world.settle();
+    assert_eq!(arrived.keys().collect::<Vec<_>>(), ["sink v1"]);
 }
