@@ -132,8 +132,8 @@ fn run(requests: &[Bytes], ticks: u64) -> (Duration, Duration) {
         bench.tick();
         let decided = cpu_time();
         if tick >= WAIT_S + 2 {
-            taking_in += taken_in - started;
-            deciding += decided - taken_in;
+            taking_in += taken_in.saturating_sub(started);
+            deciding += decided.saturating_sub(taken_in);
         }
     }
     (taking_in, deciding)

@@ -47,14 +47,15 @@ impl Partial {
 
     /// Warns of it. What was rejected counts as sent and is not sent again: that would not change the server's mind.
     pub(super) fn warn(&self, exporter: &str, signal: Signal) {
-        let Self { rejected, message } = self;
+        // A field named `message` would take the place of the line's text.
+        let Self { rejected, message: reason } = self;
         match signal {
-            Signal::Traces => tracing::warn!(exporter, message, dropped_spans = rejected, "Partial success response"),
+            Signal::Traces => tracing::warn!(exporter, reason, dropped_spans = rejected, "Partial success response"),
             Signal::Metrics => {
-                tracing::warn!(exporter, message, dropped_data_points = rejected, "Partial success response");
+                tracing::warn!(exporter, reason, dropped_data_points = rejected, "Partial success response");
             }
             Signal::Logs => {
-                tracing::warn!(exporter, message, dropped_log_records = rejected, "Partial success response");
+                tracing::warn!(exporter, reason, dropped_log_records = rejected, "Partial success response");
             }
         }
     }

@@ -112,7 +112,7 @@ pub fn compress(encoding: Encoding, level: Option<i32>, body: &Rope) -> io::Resu
             for chunk in body.chunks() {
                 encoder.write_all(chunk)?;
             }
-            encoder.into_inner().map_err(|error| error.into_error())?
+            encoder.into_inner().map_err(snap::write::IntoInnerError::into_error)?
         }
     };
     Ok(packed.into())

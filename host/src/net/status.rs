@@ -225,7 +225,7 @@ impl From<&Refusal> for Status {
     }
 }
 
-/// Whether OTLP has a client send again after this code: RESOURCE_EXHAUSTED only if it is told when.
+/// Whether OTLP has a client send again after this code: `RESOURCE_EXHAUSTED` only if it is told when.
 pub fn is_retryable(code: i32, retry_after: Option<Duration>) -> bool {
     match code {
         code::CANCELED

@@ -56,6 +56,17 @@ hostile!(Leaks, "leaks", "Keeps 4 MiB of each call, then votes.", |_batch, candi
     vote_all(candidates, votes);
     Ok(())
 });
+hostile!(
+    Contrary,
+    "always_sample",
+    "Votes for nothing, under the name of a standard policy.",
+    |_batch, candidates, votes| {
+        for _ in candidates {
+            votes.push(false);
+        }
+        Ok(())
+    }
+);
 hostile!(Short, "short", "Returns a vote too few.", |_batch, candidates, votes| {
     candidates.iter().skip(1).for_each(|_| votes.push(true));
     Ok(())
@@ -153,5 +164,5 @@ impl Policy for Drops {
 }
 
 tailrace_sdk::export!(
-    Panics, Traps, Loops, Sleeps, Hogs, Leaks, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops
+    Panics, Traps, Loops, Sleeps, Hogs, Leaks, Contrary, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops
 );

@@ -54,7 +54,7 @@ async fn refuses_and_recovers(more: &str, names: &str) {
     assert!(accepted > 0 && accepted < 3000, "{accepted} of 4000 accepted: a limit was in the way");
     let rss = host.peak_rss() >> 20;
     assert!(rss < LIMIT_MIB + SLACK_MIB, "{rss} MiB with a limit of {LIMIT_MIB}");
-    host.wait_for_metric("otelcol_receiver_refused_spans", &[("transport", "grpc")], 1.0).await;
+    host.wait_for_metric("otelcol_receiver_turned_away_requests", &[("transport", "grpc")], 1.0).await;
 
     open.store(true, Ordering::Relaxed);
     eventually("room", async || {

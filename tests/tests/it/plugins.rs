@@ -17,11 +17,11 @@ const HOSTILE: [(&str, &str); 10] = [
     ("panics", "panic"),
     ("traps", "trap"),
     ("loops", "timeout"),
-    ("sleeps", "timeout"),
+    ("sleeps", "error"),
     ("hogs", "oom"),
     ("short", "bad_votes"),
     ("long", "bad_votes"),
-    ("huge", "bad_votes"),
+    ("huge", "trap"),
     ("recurses", "trap"),
     ("errs", "error"),
 ];

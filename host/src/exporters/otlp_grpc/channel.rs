@@ -23,7 +23,7 @@ use crate::pipeline::BuildError;
 
 /// gRPC's connection backoff.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const MAX_WAIT: Duration = Duration::from_secs(120);
+const MAX_WAIT: Duration = Duration::from_mins(2);
 const GROWTH: f64 = 1.6;
 const JITTER: f64 = 0.2;
 

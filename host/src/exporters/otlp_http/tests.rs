@@ -59,7 +59,7 @@ async fn scripted(answer: String) -> String {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = vec![0; 64 * 1024];
-            stream.read(&mut request).await.expect("reads");
+            assert!(stream.read(&mut request).await.expect("reads") > 0);
             stream.write_all(answer.as_bytes()).await.expect("writes");
         }
     });

@@ -101,7 +101,7 @@ mod tests {
         let on = settings();
         let off = RetrySettings { enabled: false, ..settings() };
         let forever = RetrySettings { max_elapsed_time: config::Duration::default(), ..settings() };
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         let permanent = Refusal::permanent("bad");
         let verdict = Backoff::new(&on).after(&permanent, Duration::ZERO, 0.5);
         assert_eq!(verdict, Verdict::GiveUp("not retryable error: "));

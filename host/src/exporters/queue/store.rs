@@ -90,6 +90,7 @@ impl Store {
     }
 
     /// Takes what `ticket` needs of the bounds, or gives the ticket back.
+    #[expect(clippy::result_large_err, reason = "the ticket goes back to whoever may wait with it")]
     pub(super) fn claim(&self, mut ticket: Ticket, max_bytes: u64) -> Result<Ticket, (Full, Ticket)> {
         let full = {
             let mut state = self.state.lock();

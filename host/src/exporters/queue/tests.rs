@@ -154,8 +154,10 @@ async fn full_is_refused_by_every_unit_until_exports_end() {
         assert_eq!((refusal.why.as_str(), refusal.is_permanent()), ("sending queue is full", false), "{yaml}");
         assert_eq!(setup.count("exporter_enqueue_failed_spans", false), 4);
         // Being sent is not over: still full.
-        until("taken out", || backend.permits.available_permits() == 0 && setup.gauge("exporter_in_flight_requests") == 1)
-            .await;
+        until("taken out", || {
+            backend.permits.available_permits() == 0 && setup.gauge("exporter_in_flight_requests") == 1
+        })
+        .await;
         setup.offer(4).await.expect_err("still full");
         backend.permits.add_permits(1);
         until("one is sent", || backend.items().len() == 1 && setup.offer_fits(4)).await;
@@ -352,7 +354,7 @@ fn settings_that_are_wrong_are_named() {
         ("{storage: file_storage}", "{}", "`storage` is not supported: the sending queue is held in memory"),
         ("{batch: {flush_timeout: 0}}", "{}", "`flush_timeout` must be positive"),
         ("{batch: {min_size: 9, max_size: 8}}", "{}", "`max_size` must be greater or equal to `min_size`"),
-        ("{batch: {sizer: requests}}", "{}", "`batch` supports only `items` or `bytes` sizer"),
+        ("{batch: {sizer: requests, min_size: 9}}", "{}", "`batch` supports only `items` or `bytes` sizer"),
         ("{sizer: items, batch: {}}", "{}", "`min_size` must be less than or equal to `queue_size`"),
         ("{}", "{randomization_factor: 1.5}", "'randomization_factor' must be within [0, 1]"),
         ("{}", "{multiplier: -1}", "'multiplier' must be non-negative"),

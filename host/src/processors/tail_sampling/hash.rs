@@ -86,8 +86,8 @@ mod tests {
         let reference = |id: [u8; 16]| {
             let word = |at: usize| u64::from_le_bytes(id[at..at + 8].try_into().unwrap());
             let mut z = word(0) ^ word(8);
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58476d1ce4e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d049bb133111eb);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             z ^ (z >> 31)
         };
         for id in [[0; 16], *b"0123456789abcdef", [0xff; 16], [1; 16]] {

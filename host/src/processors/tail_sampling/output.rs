@@ -192,7 +192,10 @@ mod tests {
         ExportTraceServiceRequest::decode(parcel.data).unwrap()
     }
 
-    fn shape(request: &ExportTraceServiceRequest) -> Vec<(u32, Vec<(String, Vec<String>)>)> {
+    /// Of each resource a number, of each of its scopes the name and the names of the spans.
+    type Shape = Vec<(u32, Vec<(String, Vec<String>)>)>;
+
+    fn shape(request: &ExportTraceServiceRequest) -> Shape {
         let resource = |resource: &ResourceSpans| {
             assert_eq!(resource.schema_url, "r");
             let scopes = resource.scope_spans.iter().map(|scope| {

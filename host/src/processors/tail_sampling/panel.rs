@@ -119,7 +119,7 @@ impl Leaves<'_> {
                 Some(only) => Rule::Not(Box::new(member(only))),
                 None => Rule::And(Vec::new()),
             },
-            Some(Kind::Wasm) => self.from_file(policy.wasm.as_ref(), name, path),
+            Some(Kind::Wasm) => self.of_file(policy.wasm.as_ref(), name, path),
             _ => self.standard(policy, name, path),
         }
     }
@@ -132,7 +132,7 @@ impl Leaves<'_> {
         self.add(PolicySpec { policy: self.unique(name), plugin, kind, config, limits, on_error }, path)
     }
 
-    fn from_file(&mut self, block: Option<&WasmPolicy>, name: &str, path: &str) -> Rule {
+    fn of_file(&mut self, block: Option<&WasmPolicy>, name: &str, path: &str) -> Rule {
         let path = format!("{path}::wasm");
         let Some(block) = block else { return Rule::Leaf(0) };
         let WasmPolicy { module, digest, policy, config, on_error, limits } = block;

@@ -35,7 +35,7 @@ const MAX_FRAME: u32 = 1 << 20;
 const MAX_HEADER_LIST: u32 = 16 << 20;
 
 /// gRPC's defaults for asking whether the peer is there.
-const PING_EVERY: Duration = Duration::from_secs(2 * 60 * 60);
+const PING_EVERY: Duration = Duration::from_hours(2);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A message without fields, framed: the answer to every request that succeeds.
@@ -70,7 +70,9 @@ async fn connection(stream: Stream, service: Service, stop: Stop) {
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(MAX_FRAME)
-        .max_header_list_size(MAX_HEADER_LIST);
+        .max_header_list_size(MAX_HEADER_LIST)
+        // A refusal before the body is read resets its stream: over the life of a connection that is any number.
+        .max_local_error_reset_streams(None);
     if service.settings.max_concurrent_streams > 0 {
         builder.max_concurrent_streams(service.settings.max_concurrent_streams);
     }

@@ -322,12 +322,11 @@ fn check_http(http: &Http, check: &mut Check<'_>) {
             check.problem_with_help(&format!("{at}.compression_algorithms"), message, format!("supported: {known}"));
         }
     }
-    if let Some(cors) = http.cors.as_ref().filter(|cors| cors.allowed_origins.is_empty()) {
-        if !cors.allowed_headers.is_empty() {
-            let message =
-                "The CORS configuration specifies allowed headers but no allowed origins, and is therefore ignored.";
-            check.warning(&format!("{at}.cors"), message);
-        }
+    let headers_alone = |cors: &Cors| cors.allowed_origins.is_empty() && !cors.allowed_headers.is_empty();
+    if http.cors.as_ref().is_some_and(headers_alone) {
+        let message =
+            "The CORS configuration specifies allowed headers but no allowed origins, and is therefore ignored.";
+        check.warning(&format!("{at}.cors"), message);
     }
 }
 

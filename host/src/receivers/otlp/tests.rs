@@ -84,7 +84,7 @@ async fn requests_that_are_wrong_get_their_status() {
     let two = [framed(0, &traces(1, 1)), framed(0, &traces(1, 1))].concat();
     for (headers, body, expected, text) in [
         (&[][..], framed(0, b"\xff\xff\xff"), code::INVALID_ARGUMENT, "truncated"),
-        (&[], framed(0, &[0; (1 << 20) + 1]), code::RESOURCE_EXHAUSTED, "larger than max (1048577 vs. 1048576)"),
+        (&[], framed(0, &vec![0; (1 << 20) + 1]), code::RESOURCE_EXHAUSTED, "larger than max (1048577 vs. 1048576)"),
         (&[gzip], framed(1, &bomb), code::RESOURCE_EXHAUSTED, "after decompression larger than max"),
         (&[gzip], framed(1, b"not gzip, truly"), code::INTERNAL, "gzip: invalid header"),
         (&[], framed(1, &traces(1, 1)), code::INTERNAL, "compressed flag"),

@@ -27,7 +27,8 @@ fn text(text: &str) -> Value {
 /// A resource with `region`, a scope with `library`, spans.
 fn headers(region: &str) -> (Vec<u8>, Vec<u8>) {
     let resource = Resource { attributes: attributes(&[("region", text(region))]), ..Resource::default() };
-    let scope = InstrumentationScope { attributes: attributes(&[("library", text("x"))]), ..InstrumentationScope::default() };
+    let scope =
+        InstrumentationScope { attributes: attributes(&[("library", text("x"))]), ..InstrumentationScope::default() };
     (
         ResourceSpans { resource: Some(resource), ..ResourceSpans::default() }.encode_to_vec(),
         ScopeSpans { scope: Some(scope), ..ScopeSpans::default() }.encode_to_vec(),
@@ -141,8 +142,14 @@ fn attributes_are_found_in_their_scope() {
     assert_eq!(column(0), ["eu", "eu", "us", "us"]);
     assert_eq!(column(1), ["x", "x", "-", "-"]);
     assert_eq!(column(2), ["7", "-", "7", "-"], "the first of equal keys counts");
-    assert_eq!((column(3), columns.event_offsets.as_slice()), (["1", "2", "3", "1", "2", "3"].map(str::to_owned).to_vec(), &[0, 2, 3, 5, 6][..]));
-    assert_eq!((column(4), columns.link_offsets.as_slice()), (["l", "l"].map(str::to_owned).to_vec(), &[0, 0, 1, 1, 2][..]));
+    assert_eq!(
+        (column(3), columns.event_offsets.as_slice()),
+        (["1", "2", "3", "1", "2", "3"].map(str::to_owned).to_vec(), &[0, 2, 3, 5, 6][..])
+    );
+    assert_eq!(
+        (column(4), columns.link_offsets.as_slice()),
+        (["l", "l"].map(str::to_owned).to_vec(), &[0, 0, 1, 1, 2][..])
+    );
     assert_eq!(columns.span_offsets, [0, 4]);
     assert!(columns.span_status.is_empty());
 }

@@ -40,7 +40,7 @@ fn next(script: &Arc<Script>) -> Next {
     Next::to(Box::new(script.clone()))
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_refused_for_now_is_sent_again_in_order() {
     let refusals = [Refusal::retry("busy"), Refusal::retry("busy"), Refusal::permanent("bad")];
     let script = Arc::new(Script { answers: Mutex::new(refusals.into()), ..Script::default() });
@@ -53,7 +53,7 @@ async fn what_is_refused_for_now_is_sent_again_in_order() {
     assert_eq!((first, outbox.bytes()), (vec![2, 3], 0));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn small_requests_are_joined_while_they_wait() {
     let script = Arc::new(Script::default());
     let outbox = Outbox::new(100);
@@ -64,7 +64,7 @@ async fn small_requests_are_joined_while_they_wait() {
     assert_eq!(script.taken.lock().as_slice(), [[[1; 10], [2; 10], [3; 10]].concat()]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_next_that_never_takes_anything_does_not_hold_up_the_end() {
     let script = Arc::new(Script { never: true, ..Script::default() });
     let metrics = Metrics::new(&cx());

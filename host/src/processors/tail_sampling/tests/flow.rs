@@ -104,7 +104,7 @@ impl Task {
 fn a_trace_beyond_its_bound_is_dropped_at_once() {
     let mut bench = Bench::new(&Settings { maximum_trace_size_bytes: 300, ..settings() }, &[odd]);
     for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
-        bench.send(&[under(1, vec![span(1, name), span(3, name)][..1 + usize::from(name == "a")].to_vec())]);
+        bench.send(&[under(1, vec![span(1, name), span(3, name)][..=usize::from(name == "a")].to_vec())]);
     }
     assert_eq!((bench.core.traces(), bench.core.metrics.too_large.get()), (1, 1));
     bench.ticks(2);

@@ -9,7 +9,7 @@ use super::super::intake::{Claim, Intake};
 use crate::net::status::{Status, code};
 
 /// How long a client may pause within a message.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// The flag and the length.
 const PREFIX: usize = 5;

@@ -4,7 +4,11 @@ use crate::processors::tail_sampling::Settings;
 /// What is wrong with a list of policies: message and help.
 fn problems(policies: &str) -> Vec<String> {
     let (_, problems) = testing::settings::<Settings>(&format!("policies: [{policies}]"));
-    problems.all().iter().map(|problem| [vec![problem.message.clone()], problem.help.clone()].concat().join(" | ")).collect()
+    problems
+        .all()
+        .iter()
+        .map(|problem| [vec![problem.message.clone()], problem.help.clone()].concat().join(" | "))
+        .collect()
 }
 
 #[test]
@@ -29,34 +33,47 @@ fn every_type_is_taken_with_its_block() {
 #[test]
 fn what_is_misspelt_or_misplaced_is_said() {
     let cases = [
-        ("{name: a, type: latncy, latency: {threshold_ms: 1}}", vec![
-            "policies::0::type: unknown sampling policy type latncy | did you mean \"latency\"?",
-        ]),
-        ("{name: a, type: my_extension/x}", vec![
-            "policies::0::type: unknown sampling policy type my_extension/x | the types are always_sample, latency, \
+        (
+            "{name: a, type: latncy, latency: {threshold_ms: 1}}",
+            vec!["policies::0::type: unknown sampling policy type latncy | did you mean \"latency\"?"],
+        ),
+        (
+            "{name: a, type: my_extension/x}",
+            vec![
+                "policies::0::type: unknown sampling policy type my_extension/x | the types are always_sample, latency, \
              numeric_attribute, probabilistic, status_code, string_attribute, span_count, trace_state, trace_flags, \
              boolean_attribute, and, not, drop, wasm; a policy of your own is of type wasm",
-        ]),
-        ("{name: a, type: boolean_attribute, string_attribute: {key: k, values: [v]}}", vec![
-            "policies::0::string_attribute: policy \"a\" is of type \"boolean_attribute\" and has options for \
+            ],
+        ),
+        (
+            "{name: a, type: boolean_attribute, string_attribute: {key: k, values: [v]}}",
+            vec![
+                "policies::0::string_attribute: policy \"a\" is of type \"boolean_attribute\" and has options for \
              \"string_attribute\" | put the options under boolean_attribute:, or make the type string_attribute",
-            "policies::0: policy \"a\" is of type \"boolean_attribute\" and has no boolean_attribute: block",
-        ]),
-        ("{name: a, type: latency}", vec![
-            "policies::0: policy \"a\" is of type \"latency\" and has no latency: block",
-        ]),
-        ("{name: a, type: always_sample, latency: {threshold_ms: 1}}", vec![
-            "policies::0::latency: policy \"a\" is of type \"always_sample\" and has options for \"latency\" | remove them: \
+                "policies::0: policy \"a\" is of type \"boolean_attribute\" and has no boolean_attribute: block",
+            ],
+        ),
+        (
+            "{name: a, type: latency}",
+            vec!["policies::0: policy \"a\" is of type \"latency\" and has no latency: block"],
+        ),
+        (
+            "{name: a, type: always_sample, latency: {threshold_ms: 1}}",
+            vec![
+                "policies::0::latency: policy \"a\" is of type \"always_sample\" and has options for \"latency\" | remove them: \
              always_sample has no options",
-        ]),
+            ],
+        ),
         ("{name: a}", vec!["policies::0: policy \"a\" has no type"]),
         ("{type: always_sample}", vec!["policies::0: policy name cannot be empty"]),
-        ("{name: a, type: always_sample}, {name: a, type: trace_flags}", vec![
-            "policies::1::name: duplicate policy name \"a\"",
-        ]),
-        ("{name: a, type: rate_limiting, rate_limiting: {spans_per_second: 5}}", vec![
-            "policies::0::type: policy \"a\": the type rate_limiting is not available yet",
-        ]),
+        (
+            "{name: a, type: always_sample}, {name: a, type: trace_flags}",
+            vec!["policies::1::name: duplicate policy name \"a\""],
+        ),
+        (
+            "{name: a, type: rate_limiting, rate_limiting: {spans_per_second: 5}}",
+            vec!["policies::0::type: policy \"a\": the type rate_limiting is not available yet"],
+        ),
     ];
     for (policies, expected) in cases {
         assert_eq!(problems(policies), expected, "{policies}");
@@ -82,7 +99,10 @@ fn combinators_nest_as_in_the_go_processor() {
 #[test]
 fn what_would_take_or_drop_everything_is_refused() {
     let cases = [
-        ("{name: a, type: and, and: {and_sub_policy: []}}", "and: policy \"a\": and without members would sample every trace"),
+        (
+            "{name: a, type: and, and: {and_sub_policy: []}}",
+            "and: policy \"a\": and without members would sample every trace",
+        ),
         ("{name: a, type: drop, drop: {}}", "drop: policy \"a\": drop without members would drop every trace"),
         ("{name: a, type: not, not: {}}", "not: policy \"a\": not without not_sub_policy"),
         (
@@ -97,7 +117,10 @@ fn what_would_take_or_drop_everything_is_refused() {
             "{name: a, type: status_code, status_code: {status_codes: [ERROR, error]}}",
             "status_code::status_codes::1: policy \"a\": unknown status code \"error\", supported: OK, ERROR, UNSET",
         ),
-        ("{name: a, type: string_attribute, string_attribute: {values: [x]}}", "string_attribute: policy \"a\": string_attribute without a key"),
+        (
+            "{name: a, type: string_attribute, string_attribute: {values: [x]}}",
+            "string_attribute: policy \"a\": string_attribute without a key",
+        ),
         ("{name: a, type: wasm, wasm: {}}", "wasm: policy \"a\": wasm without module, the path of the plugin"),
     ];
     for (policies, expected) in cases {
@@ -123,10 +146,13 @@ fn misspelt_keys_are_found_at_every_depth() {
 #[test]
 fn on_ingest_only_what_can_be_known_early_is_asked() {
     let with = |policy: &str| {
-        let (_, problems) = testing::settings::<Settings>(&format!("sampling_strategy: span-ingest\npolicies: [{policy}]"));
+        let (_, problems) =
+            testing::settings::<Settings>(&format!("sampling_strategy: span-ingest\npolicies: [{policy}]"));
         problems.has_errors()
     };
     assert!(!with("{name: a, type: latency, latency: {threshold_ms: 1}}"));
     assert!(with("{name: a, type: latency, latency: {threshold_ms: 1, upper_threshold_ms: 2}}"));
-    assert!(with("{name: a, type: and, and: {and_sub_policy: [{name: b, type: span_count, span_count: {max_spans: 2}}]}}"));
+    assert!(with(
+        "{name: a, type: and, and: {and_sub_policy: [{name: b, type: span_count, span_count: {max_spans: 2}}]}}"
+    ));
 }
