@@ -76,12 +76,12 @@ async fn a_hostile_policy_costs_its_own_vote_and_nothing_else() {
     let metrics = host.metrics().await;
     for (kind, reason) in HOSTILE {
         let labels = [("policy", kind), ("reason", reason)];
-        let failures = metrics.sum("otelcol_plugin_failures", &labels);
-        assert!(failures >= 1.0, "{kind}: {}", metrics.with_prefix("otelcol_plugin_failures"));
+        let failures = metrics.sum("otelcol_tailrace_plugin_failures", &labels);
+        assert!(failures >= 1.0, "{kind}: {}", metrics.with_prefix("otelcol_tailrace_plugin_failures"));
         assert!(host.log().contains(kind), "the log names {kind}");
     }
     assert!(metrics.sum("otelcol_processor_tail_sampling_sampling_policy_evaluation_error", &[]) >= 10.0);
-    assert!(metrics.sum("otelcol_plugin_votes", &[("policy", "errors"), ("verdict", "sample")]) >= 2.0);
+    assert!(metrics.sum("otelcol_tailrace_plugin_votes", &[("policy", "errors"), ("verdict", "sample")]) >= 2.0);
     assert!(host.is_running());
     assert_eq!(Client::http(&host.address("health")).get("/").await.status, 200);
     assert!(host.peak_rss() >> 20 < 600, "{} MiB", host.peak_rss() >> 20);
@@ -179,7 +179,7 @@ async fn a_new_file_takes_over_between_two_ticks() {
         backend.spans().len() > before
     };
     let swaps = async |host: &Host, outcome: &str, count: f64| {
-        host.wait_for_metric("otelcol_plugin_swaps", &[("outcome", outcome)], count).await;
+        host.wait_for_metric("otelcol_tailrace_plugin_swaps", &[("outcome", outcome)], count).await;
     };
     install("policies");
     let policies = policy("mine", &module, "always_sample", "config: {}");

@@ -123,7 +123,7 @@ impl Sender {
         }
     }
 
-    /// From now on nothing is tried a second time, and what waits for its next attempt fails.
+    /// From now on what fails is not tried again; what failed before and waits has one last attempt, at once.
     pub(super) fn stop_retrying(&self) {
         self.stopping.cancel();
     }
@@ -180,7 +180,8 @@ impl Sender {
         let began = Instant::now();
         let mut backoff = Backoff::new(&self.retry);
         loop {
-            if self.stopping.is_cancelled() && self.hand_over(&batch).await {
+            let last = self.stopping.is_cancelled();
+            if last && self.hand_over(&batch).await {
                 return Ok(Delivered::ToSuccessor);
             }
             let Err(failure) = self.attempt(batch.clone()).await else { return Ok(Delivered::Here) };
@@ -188,19 +189,15 @@ impl Sender {
                 Verdict::Wait(delay) => delay,
                 Verdict::GiveUp(reason) => return Err(because(reason, failure)),
             };
-            if self.stopping.is_cancelled() {
+            if last {
                 return Err(because("interrupted due to shutdown: ", failure));
             }
             tracing::info!(exporter = %self.id, error = %failure, interval = delay.as_secs_f64(),
                 "Exporting failed. Will retry the request after interval.");
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
-                () = self.stopping.cancelled() => {
-                    if self.hand_over(&batch).await {
-                        return Ok(Delivered::ToSuccessor);
-                    }
-                    return Err(because("interrupted due to shutdown: ", failure));
-                }
+                // The Go collector drops what waits here; one more attempt costs little and often succeeds.
+                () = self.stopping.cancelled() => {}
             }
         }
     }
