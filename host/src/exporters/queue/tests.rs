@@ -255,7 +255,7 @@ async fn without_a_queue_the_caller_gets_the_result() {
 #[tokio::test]
 async fn stopping_ends_waits_and_tries_the_rest_once() {
     let backend = Backend::new(1);
-    *backend.failures.lock() = vec![Refusal::retry("down"), Refusal::retry("down")];
+    *backend.failures.lock() = vec![Refusal::retry("down"), Refusal::retry("down"), Refusal::retry("down")];
     let mut setup = Setup::new(&backend, Some("{num_consumers: 1}"), "{}");
     for spans in [1, 2, 3] {
         setup.offer(spans).await.expect("accepted");
@@ -264,7 +264,7 @@ async fn stopping_ends_waits_and_tries_the_rest_once() {
     until("the first attempt failed", || backend.attempts.load(Ordering::Relaxed) == 1).await;
     backend.permits.add_permits(99);
     setup.finish().await;
-    assert_eq!(backend.items(), [3], "the second failed its one attempt");
+    assert_eq!(backend.items(), [3], "the first failed its last attempt, the second its only one");
     assert_eq!(setup.count("exporter_send_failed_spans", true), 3);
     assert_eq!(setup.offer(1).await.expect_err("closed").why, "sending queue is stopped");
     assert_eq!(setup.gauge("exporter_queue_size"), 0);
