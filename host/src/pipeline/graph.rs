@@ -146,6 +146,18 @@ impl Graph {
         self.nodes.get(key)
     }
 
+    /// What `draft` would change.
+    pub fn changes(&self, draft: &Draft) -> Changes {
+        let stays: BTreeSet<_> = draft.order.iter().collect();
+        let is_kept = |key: &&Key| !draft.fresh.contains_key(key) && !draft.updated.contains_key(key);
+        Changes {
+            kept: draft.order.iter().filter(is_kept).count(),
+            updated: listed(draft.updated.keys()),
+            started: listed(draft.fresh.keys()),
+            stopped: listed(self.order.iter().filter(|key| !stays.contains(key) || draft.fresh.contains_key(key))),
+        }
+    }
+
     /// Puts `draft` in place of what runs. No call is refused meanwhile: new components start, everything that stays is
     /// pointed at its new neighbours, and what is returned, the components that have no place any more, still works, its
     /// ways leading into the new graph; it is to be [retired](Retired::drain).
@@ -217,6 +229,23 @@ impl Graph {
     pub fn into_retired(self) -> Retired {
         Retired { order: self.order, nodes: self.nodes }
     }
+}
+
+/// What a reload does to the components, for the log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// How many go on as they are.
+    pub kept: usize,
+    /// Those that took changed settings in place.
+    pub updated: String,
+    /// Those that were made anew.
+    pub started: String,
+    /// Those that hand on what they hold and end.
+    pub stopped: String,
+}
+
+fn listed<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
+    keys.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What leads to `targets`, with the outgoing items of a processor counted.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::BuildError;
 use super::build::{Environment, draft};
-use super::graph::{Graph, Retired};
+use super::graph::{Changes, Graph, Retired};
 use crate::config::Config;
 use crate::host::Host;
 use crate::telemetry::metrics::Desc;
@@ -81,15 +81,15 @@ impl Service {
     pub fn reload(&mut self, config: &Config) -> Result<(), BuildError> {
         let outcome = self.replace(config);
         match &outcome {
-            Ok(()) => {
+            Ok(Changes { kept, updated, started, stopped }) => {
                 self.succeeded.add(1);
                 self.tell();
-                tracing::info!("The new configuration is in force");
+                tracing::info!(kept, updated, started, stopped, "The new configuration is in force");
             }
             Err(error) => self.reload_failed(error),
         }
         self.close_unused_addresses();
-        outcome
+        outcome.map(drop)
     }
 
     /// Counts and logs that there is no new configuration to reload.
@@ -98,7 +98,7 @@ impl Service {
         tracing::error!(%error, "Reloading failed; the running configuration stays in force");
     }
 
-    fn replace(&mut self, config: &Config) -> Result<(), BuildError> {
+    fn replace(&mut self, config: &Config) -> Result<Changes, BuildError> {
         let host = Arc::clone(&self.environment.host);
         let settings = &config.service.telemetry;
         self.telemetry.apply(settings, &host)?;
@@ -108,12 +108,13 @@ impl Service {
             }
         })?;
         self.telemetry_settings = settings.clone();
+        let changes = self.graph.changes(&draft);
         let retired = self.graph.commit(draft, &self.environment);
         self.retiring.retain(|handle| !handle.is_finished());
         if !retired.is_empty() {
             self.retiring.push(tokio::spawn(retired.drain()));
         }
-        Ok(())
+        Ok(changes)
     }
 
     fn close_unused_addresses(&self) {

@@ -351,3 +351,20 @@ async fn a_queue_goes_to_the_successor() {
     let arrived = world.settle();
     assert_eq!(arrived.keys().collect::<Vec<_>>(), ["sink v1"]);
 }
+
+/// The log tells what a reload did to whom.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_knows_what_it_changes() {
+    let line = |setup: Setup, end| setup.pipeline("traces", &["source"], &["hold", "hold/2"], &[end]);
+    let mut service = start(&line(Setup::new(6), "sink"));
+    let in_place = Plan { version: 1, in_place: true, ..Plan::default() };
+    let next = line(Setup::new(6).plan("hold", in_place).plan("hold/2", v(1)), "sink/b").config;
+    let want = Changes {
+        kept: 1,
+        updated: "processor \"hold\"".into(),
+        started: "processor \"hold/2\", exporter \"sink/b\"".into(),
+        stopped: "processor \"hold/2\", exporter \"sink\"".into(),
+    };
+    assert_eq!(service.replace(&next).unwrap(), want);
+    service.shutdown().await;
+}
