@@ -115,7 +115,7 @@ impl Processor for TailSampling {
             let _ = decided.await;
             outbox.close();
         };
-        tokio::join!(deciding, outbox.finish(delivering));
+        tokio::join!(deciding, outbox.finish(delivering, outbox::PATIENCE));
         outbox.abandon(metrics);
     }
 

@@ -23,7 +23,7 @@ const JOINED_BYTES: usize = 1 << 20;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// How long the next component may take nothing before a shutdown gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two log lines about refusals.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -131,11 +131,11 @@ impl Outbox {
         }
     }
 
-    /// Waits for `delivering`, but gives up once nothing has been taken for [`PATIENCE`].
-    pub(super) async fn finish(&self, mut delivering: Pin<&mut impl Future<Output = ()>>) {
+    /// Waits for `delivering`, but gives up once nothing has been taken for so long.
+    pub(super) async fn finish(&self, mut delivering: Pin<&mut impl Future<Output = ()>>, patience: Duration) {
         loop {
             let before = self.taken.load(Ordering::Relaxed);
-            let ended = tokio::time::timeout(PATIENCE, &mut delivering).await;
+            let ended = tokio::time::timeout(patience, &mut delivering).await;
             if ended.is_ok() || (self.bytes() > 0 && self.taken.load(Ordering::Relaxed) == before) {
                 return;
             }

@@ -72,7 +72,7 @@ async fn a_next_that_never_takes_anything_does_not_hold_up_the_end() {
     outbox.push(vec![parcel(1, 10)]);
     outbox.close();
     let delivering = std::pin::pin!(outbox.deliver(&next, &metrics));
-    outbox.finish(delivering).await;
+    outbox.finish(delivering, Duration::from_millis(100)).await;
     outbox.abandon(&metrics);
     assert_eq!(metrics.dropped(Reason::Shutdown), 1);
 }
