@@ -2,11 +2,14 @@
 //! each once. Not RSS: pooled segments would make a limiter refuse for ever.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
+
+/// The share of all memory that buffers may fill where no `memory_limiter` sets a limit.
+const UNLIMITED_SHARE: f64 = 0.75;
 
 /// The accounts of the process.
 #[derive(Default)]
@@ -55,6 +58,14 @@ impl Memory {
         self.limit.load().as_deref().copied()
     }
 
+    /// What buffers keep within: the limit in force or, without a `memory_limiter`, [`UNLIMITED_SHARE`] of what the cgroup, else
+    /// the machine, has. `None` where the system tells neither.
+    pub fn soft_bound_bytes(&self) -> Option<u64> {
+        static TOTAL: LazyLock<Option<u64>> = LazyLock::new(super::cgroup::total_memory_bytes);
+        let unlimited = || TOTAL.map(|total| (total as f64 * UNLIMITED_SHARE) as u64);
+        self.limit().map(|limit| limit.soft_bytes).or_else(unlimited)
+    }
+
     /// Sets the limit that `who` enforces, or takes it back.
     pub fn set_limit(&self, who: &str, limit: Option<Limit>) {
         let mut limits = self.limits.lock();
@@ -76,5 +87,22 @@ impl Memory {
         for give_back in reclaimers {
             give_back();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_bound_with_and_without_a_limiter() {
+        let memory = Memory::default();
+        let total = super::super::cgroup::total_memory_bytes().expect("the memory of this machine");
+        let unlimited = memory.soft_bound_bytes().expect("a bound");
+        assert!(unlimited > total / 2 && unlimited < total, "{unlimited} of {total}");
+        memory.set_limit("memory_limiter", Some(Limit { soft_bytes: 80, hard_bytes: 100 }));
+        assert_eq!(memory.soft_bound_bytes(), Some(80));
+        memory.set_limit("memory_limiter", None);
+        assert_eq!(memory.soft_bound_bytes(), Some(unlimited));
     }
 }

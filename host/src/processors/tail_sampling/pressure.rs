@@ -38,7 +38,7 @@ impl Pressure {
     pub(super) fn read(core: &Core) -> Self {
         let own = core.buffer_bytes() as f64;
         let memory = &core.cx.host.memory;
-        let of_process = memory.limit().map(|limit| Self::of(memory.used_bytes() as f64, limit.soft_bytes as f64, own));
+        let of_process = memory.soft_bound_bytes().map(|bound| Self::of(memory.used_bytes() as f64, bound as f64, own));
         let max = core.live().max_buffer_bytes as f64;
         let of_buffer = (max > 0.0).then(|| Self::of(own, max, own));
         let calm = Self { level: Level::Calm, excess_bytes: 0 };

@@ -45,7 +45,8 @@ pub struct Settings {
     pub drop_pending_traces_on_shutdown: bool,
     /// Bytes of spans beyond which a trace is dropped at once. 0: off.
     pub maximum_trace_size_bytes: u64,
-    /// Ours: bytes of memory for buffered traces, beyond which senders are refused for now. 0: as much as `memory_limiter` lets it.
+    /// Ours: bytes of memory for buffered traces, beyond which senders are refused for now. 0: as much as `memory_limiter`
+    /// lets it or, without one, three quarters of the memory that the cgroup, else the machine, has for the whole process.
     pub maximum_buffer_size_bytes: u64,
     /// Parts of the buffer, which several workers fill at once. Unset: one per core. Decisions do not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
