@@ -4,7 +4,10 @@
 
 mod message;
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,6 +40,9 @@ const MAX_HEADER_LIST: u32 = 16 << 20;
 /// gRPC's defaults for asking whether the peer is there.
 const PING_EVERY: Duration = Duration::from_hours(2);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Larger packed messages are left to a task, so that the connection's other requests go on meanwhile.
+const UNPACK_IN_PLACE: usize = 64 << 10;
 
 /// A message without fields, framed: the answer to every request that succeeds.
 static EMPTY_MESSAGE: [u8; 5] = [0; 5];
@@ -107,7 +113,7 @@ impl Drive for Http2 {
             // An error is the connection's end, which its requests have noticed themselves.
             while let Some(Ok((request, respond))) = connection.accept().await {
                 let (service, ongoing) = (service.clone(), activity.begin());
-                tokio::spawn(async move { service.answer(request, respond, ongoing).await });
+                begin(Box::pin(async move { service.answer(request, respond, ongoing).await })).await;
             }
         };
         tokio::select! {
@@ -119,6 +125,14 @@ impl Drive for Http2 {
 
     fn finish(&mut self) {
         self.connection.graceful_shutdown();
+    }
+}
+
+/// Works on a request right here until it has to wait, and leaves the rest to a task. Most requests have arrived whole by the time
+/// that they are accepted: a task for each would be taken by another core, which then fights this one for the connection's lock.
+async fn begin<F: Future<Output = ()> + Send + 'static>(mut request: Pin<Box<F>>) {
+    if poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx))).await.is_pending() {
+        tokio::spawn(request);
     }
 }
 
@@ -168,6 +182,9 @@ impl Service {
             let encoding = encoding.ok_or_else(|| {
                 Status::new(code::INTERNAL, "grpc: compressed flag set with identity or empty encoding")
             })?;
+            if message.data.len() > UNPACK_IN_PLACE {
+                tokio::task::yield_now().await;
+            }
             let packed = std::mem::take(&mut message.data);
             message.data = decompress(encoding, &packed, limit).map_err(|error| unpack_status(&error))?.into();
             message.claim.grow_to(message.data.len());

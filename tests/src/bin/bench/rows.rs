@@ -50,7 +50,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("tail-1000", "the same", Kind::Tail(1000)),
     row("gzip-805", "pass-through, gzip in and out", Kind::Passthrough(805, Encoding::Gzip)),
     row("zstd-805", "pass-through, zstd in and out", Kind::Passthrough(805, Encoding::Zstd)),
-    row("scaling", "tail sampling on two cores against one, CPU per span", Kind::Scaling),
+    row("scaling", "tail sampling with two workers and two shards against one of each, on free cores", Kind::Scaling),
     row("rss", "50,000 traces of 20 spans of 1,000 B in the buffer", Kind::Buffered),
     row("overload", "twice the load that the sink takes", Kind::Overload),
     row("start", "start to ready with cold and warm code cache, idle memory", Kind::Start),
@@ -127,22 +127,25 @@ impl Row {
         Ok(outcome)
     }
 
-    /// At one rate, so that both runs do the same work; low enough for generator and sink to find their share of two cores.
+    /// Both on all cores, with as much load as is taken, so that nothing but the number of workers and shards differs.
     async fn scaling(&self, options: &Options) -> anyhow::Result<Outcome> {
-        let rate = if options.rate > 0.0 { options.rate } else { 200_000.0 };
-        let mut costs = Vec::new();
-        for cores in [1, 2] {
+        let (mut costs, mut rates) = (Vec::new(), Vec::new());
+        for count in ["1", "2"] {
             let sink = Sink::start(None).await?;
-            let setup = Setup::new(configs::tail_sampling(&sink.address, "1s"));
-            let setup = if cores == 1 { setup.on_core(HOST_CORE) } else { setup.on_all_cores() };
+            let yaml = configs::tail_sampling(&sink.address, "1s");
+            let yaml = yaml.replace("    num_traces", &format!("    num_shards: {count}\n    num_traces"));
+            let setup = Setup::new(yaml).on_all_cores().env("TOKIO_WORKER_THREADS", count);
             let subject = Subject::Host(setup.start().await);
-            let pressure = Pressure { rate, ..options.pressure() };
             let workload = Workload::new(300, Encoding::None);
-            let measured = rounds(&subject, workload, pressure, options, Duration::from_secs(4)).await?;
+            let measured = rounds(&subject, workload, options.pressure(), options, Duration::from_secs(4)).await?;
             costs.push(median(&measured.rounds.iter().map(|round| round.us_per_span).collect::<Vec<_>>()));
+            rates.push(median(&measured.rounds.iter().map(|round| round.spans_per_second).collect::<Vec<_>>()));
         }
         let ratio = costs[1] / costs[0];
-        let beside = format!("{:.3} on one core, {:.3} us/span on two, at {rate:.0} spans/s", costs[0], costs[1]);
+        let beside = format!(
+            "{:.3} with one, {:.3} us/span with two, at {:.0} and {:.0} spans/s",
+            costs[0], costs[1], rates[0], rates[1]
+        );
         let json = json!({"one": costs[0], "two": costs[1], "ratio": ratio});
         Ok(Outcome::new(self.name, format!("{ratio:.2} x"), beside, &json))
     }
