@@ -5,7 +5,7 @@ TOOLCHAIN := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 CARGO := cargo
 BIN := target/release/tailrace
 
-.PHONY: help setup build run test unit e2e lint fmt deny audit bench fuzz clean
+.PHONY: help setup build run test unit e2e lint fmt deny audit bench clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -27,12 +27,13 @@ run: build ## Build and start the gateway with its embedded default configuratio
 test: build unit e2e ## Run every test, after setting up what they need
 
 unit: setup ## Unit and property tests of the host, the SDK and the plugins
-	$(CARGO) test --release --locked --workspace --exclude tailrace-tests
+	$(CARGO) test --release --locked --workspace --lib --bins --test oracle
 	cd plugins && CARGO_TARGET_DIR=../target $(CARGO) test --release --locked --workspace
 
+# `--workspace` here and above, whichever packages are meant: with the same features, nothing is compiled twice.
 e2e: build ## End-to-end tests: the real binary, real clients
 	tests/setup.sh
-	$(CARGO) test --release --locked --package tailrace-tests
+	$(CARGO) test --release --locked --workspace --test it
 
 lint: setup ## Formatting and clippy, warnings denied
 	$(CARGO) fmt --all --check
@@ -56,7 +57,8 @@ audit: $(DENY) ## Security advisories (needs the advisory database's server)
 	$(DENY) check advisories
 
 bench: build ## CPU per span and memory of the real binary; table on stdout, JSON in target/bench.json
-	$(CARGO) run --release --locked --package tailrace-tests --bin bench -- $(ARGS)
+	$(CARGO) build --release --locked --workspace --bins
+	target/release/bench $(ARGS)
 
 clean: ## Remove what was built (wasmtime takes minutes to build again)
 	$(CARGO) clean
