@@ -50,6 +50,7 @@ fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
         Some(Command::Featuregate { id: None }) => write_out("ID  Enabled  Stage  Description\n"),
         Some(Command::Featuregate { id: Some(id) }) => anyhow::bail!("feature {id:?} not found"),
         Some(Command::Generate(generate)) => generate.run(),
+        Some(Command::Plugin(plugin)) => plugin.run(),
         Some(Command::Completion { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "tailrace", &mut script);

@@ -11,6 +11,7 @@ pub mod generate;
 pub mod host;
 pub mod net;
 pub mod pipeline;
+pub mod plugin;
 pub mod processors;
 pub mod receivers;
 pub mod telemetry;

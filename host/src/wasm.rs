@@ -24,7 +24,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-pub use plugin::{Kind, Plugin, PluginError};
+pub use plugin::{Inspected, Kind, Plugin, PluginError};
 
 /// The policies that ship with the host; built by `build.rs`.
 const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policies.wasm"));

@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use crate::config::Source;
 use crate::config::types::{Duration, DurationError};
 use crate::generate::Generate;
+use crate::plugin::Plugin;
 
 /// `tailrace version 0.1.0`, then what a plugin's behaviour depends on.
 const VERSION: &str = concat!("version ", env!("CARGO_PKG_VERSION"), "\nwasmtime ", "48.0.8");
@@ -95,6 +96,9 @@ pub(super) enum Command {
     /// Sends traces, metrics or logs for a trial.
     #[command(subcommand)]
     Generate(Box<Generate>),
+    /// Works on plugins: what their authors need.
+    #[command(subcommand)]
+    Plugin(Plugin),
     /// Prints a script that completes commands and flags in a shell.
     Completion {
         /// Which shell.

@@ -2,6 +2,8 @@
 
 mod inspect;
 
+pub use inspect::Inspected;
+
 use std::fs::File;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,9 +1,11 @@
 //! What can be said of a file without running or compiling it.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use wasmparser::{Parser, Payload};
 
-use super::PluginError;
+use super::{PluginError, Source};
 use crate::wasm::wasi::GRANTED;
 
 /// What a plugin says of itself in the custom section `tailrace:manifest`.
@@ -20,12 +22,35 @@ const SAMPLING: &str = "tailrace:plugin/sampling";
 const TRACK: &str = "0.1.";
 const MANIFEST: &str = "tailrace:manifest";
 
+/// What a file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// From the manifest.
+    pub name: Option<String>,
+    /// From the manifest.
+    pub version: Option<String>,
+    /// SHA-256 in hex.
+    pub digest: String,
+    /// The size of the file.
+    pub bytes: usize,
+    /// Interfaces that it asks for.
+    pub imports: Vec<String>,
+    /// Interfaces that it offers.
+    pub exports: Vec<String>,
+}
+
+impl Inspected {
+    /// Reads a file that is a component, whether this host would run it or not.
+    pub fn read(path: &Path) -> Result<Self, PluginError> {
+        let Source { bytes, digest, .. } = Source::read(path, None)?;
+        let Outline { imports, exports, manifest } = outline(&bytes)?;
+        Ok(Self { name: manifest.name, version: manifest.version, digest, bytes: bytes.len(), imports, exports })
+    }
+}
+
 /// Refuses what is not a plugin, or imports what plugins do not get.
 pub(super) fn inspect(bytes: &[u8]) -> Result<Manifest, PluginError> {
-    if !Parser::is_component(bytes) {
-        return Err(PluginError::Unsuitable(what_it_is_instead(bytes).to_owned()));
-    }
-    let outline = Outline::read(bytes).map_err(|error| PluginError::Unsuitable(format!("is not valid: {error}")))?;
+    let outline = outline(bytes)?;
     for import in &outline.imports {
         let (name, _) = split_version(import);
         if !GRANTED.contains(&name) {
@@ -34,6 +59,13 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Manifest, PluginError> {
     }
     outline.check_exports()?;
     Ok(outline.manifest)
+}
+
+fn outline(bytes: &[u8]) -> Result<Outline, PluginError> {
+    if !Parser::is_component(bytes) {
+        return Err(PluginError::Unsuitable(what_it_is_instead(bytes).to_owned()));
+    }
+    Outline::read(bytes).map_err(|error| PluginError::Unsuitable(format!("is not valid: {error}")))
 }
 
 fn what_it_is_instead(bytes: &[u8]) -> &'static str {
