@@ -25,8 +25,9 @@
 //!   `sampling_trace_dropped_too_early` counts them, as it counts those decided early for want of memory. With
 //!   `block_on_overflow`, senders wait instead; decided traces make room, so that can not deadlock.
 //! - **Nothing is acknowledged and then lost.** Kept traces that the next component refuses for now are tried again, and senders are
-//!   refused (retryably) once too many wait. At 90 % of memory (`memory_limiter`'s soft limit, or `maximum_buffer_size_bytes`; without either, three quarters of the
-//!   cgroup's or machine's memory) the heaviest traces are decided early, at 100 % senders are refused.
+//!   refused (retryably) once too many wait. Of the memory there is (`memory_limiter`'s soft limit, or `maximum_buffer_size_bytes`;
+//!   without either, three quarters of the cgroup's or machine's), at 80 % sparse segments of the buffer are compacted and the
+//!   oldest packed, at 90 % the heaviest traces are decided early, at 100 % senders are refused.
 //! - **`num_shards`** is the number of parts of the buffer, by default one per core. Policies are asked in one place, so neither
 //!   decisions nor limits depend on it. A reload keeps the number there is; all other options change in place, the buffer stays.
 //! - **`span-ingest`** asks the policies whenever spans have come, about all that has come so far rather than the last request alone. A
@@ -56,6 +57,7 @@ mod log;
 mod metrics;
 mod outbox;
 mod output;
+mod packed;
 mod panel;
 mod pressure;
 mod rules;

@@ -172,7 +172,7 @@ impl Core {
 
     /// Bytes of memory that buffered and kept traces take.
     pub(super) fn buffer_bytes(&self) -> usize {
-        self.pool.in_use_bytes() + self.outbox.bytes()
+        self.pool.in_use_bytes() + self.pool.packed_bytes() + self.outbox.bytes()
     }
 
     /// Refuses from now on.

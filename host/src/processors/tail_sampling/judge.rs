@@ -59,11 +59,13 @@ pub(super) struct Judge {
     court: Court,
     /// Undecided traces that the shared gauge knows of; processors of one name add up.
     gauged_traces: i64,
+    /// Whether memory was short at the last look.
+    is_short: bool,
 }
 
 impl Judge {
     pub(super) fn new(core: Arc<Core>, court: Court) -> Self {
-        Self { core, court, gauged_traces: 0 }
+        Self { core, court, gauged_traces: 0, is_short: false }
     }
 
     /// Goes on with other policies; those that are of one kind with the old ones take their state over.
@@ -165,10 +167,15 @@ impl Judge {
     fn relieve(&mut self, live: Live) {
         let pressure = Pressure::read(&self.core);
         self.core.set_level(pressure.level);
+        self.is_short = pressure.level >= Level::Compact;
         if pressure.level >= Level::Compact {
             self.core.pool.release_free();
             self.compact(u32::MAX);
+            self.pack(pressure.loose_bytes);
         }
+        // Early decisions are for what packing could not help.
+        let pressure = if pressure.level >= Level::Early { Pressure::read(&self.core) } else { pressure };
+        self.core.set_level(pressure.level);
         if pressure.excess_bytes > 0 && pressure.level >= Level::Early {
             let mut heaviest = self.collect(|shard, each| shard.queued().for_each(|(slot, entry)| each(slot, entry)));
             heaviest.sort_by_key(|case| std::cmp::Reverse(case.bytes));
@@ -209,6 +216,9 @@ impl Judge {
             let Court { panel, rules } = &mut self.court;
             let verdicts = rules.decide(&mut **panel, slice.len());
             self.execute(&slice, &verdicts, occasion, live);
+            if self.is_short {
+                self.repack();
+            }
         }
     }
 
@@ -304,6 +314,33 @@ impl Judge {
         }
     }
 
+    /// Packs the oldest segments of all shards in turn until so many bytes are free, letting ingest in between two.
+    fn pack(&self, bytes: usize) {
+        let shards = self.core.shards();
+        let before = self.core.buffer_bytes();
+        let mut idle = 0;
+        for at in (0..shards).cycle() {
+            if idle == shards || before.saturating_sub(self.core.buffer_bytes()) >= bytes {
+                break;
+            }
+            if self.core.shard(at).pack_oldest() {
+                self.core.metrics.packed.add(1);
+                self.core.pool.release_free();
+                idle = 0;
+            } else {
+                idle += 1;
+            }
+        }
+    }
+
+    /// Lets go of what decisions had to unpack.
+    fn repack(&self) {
+        for at in 0..self.core.shards() {
+            self.core.shard(at).repack();
+        }
+        self.core.pool.release_free();
+    }
+
     fn gauge(&mut self) {
         let metrics = &self.core.metrics;
         let traces = self.core.traces() as i64;
@@ -312,6 +349,7 @@ impl Judge {
         let live: usize = (0..self.core.shards()).map(|at| self.core.shard(at).live_bytes()).sum();
         metrics.live_bytes.set(live as i64);
         metrics.buffer_bytes.set(self.core.buffer_bytes() as i64);
+        metrics.packed_bytes.set(self.core.pool.packed_bytes() as i64);
         metrics.segments.set(self.core.pool.in_use() as i64);
     }
 }

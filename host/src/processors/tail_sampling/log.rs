@@ -4,12 +4,13 @@
 //! header of 16 bytes {previous run of the trace in this segment + 1, length, place of the resource and scope headers, slot of
 //! the trace} and the spans with their tags and lengths, so that output is concatenation. Dropping a trace never touches the
 //! log: it is told which bytes of which segment died. A segment without live bytes is free; one that has lain more than half
-//! dead for a while is compacted by the shard, which knows the traces.
+//! dead for a while is compacted by the shard, which knows the traces. Where memory runs out, the oldest segments are packed.
 
 use std::sync::Arc;
 
 use super::headers::{Header, Headers};
-use super::segment::{Lease, Pool, SEGMENT_BYTES};
+use super::packed::Store;
+use super::segment::{Pool, SEGMENT_BYTES};
 
 /// Bytes of a record before its spans.
 pub(super) const RECORD_BYTES: usize = 16;
@@ -54,20 +55,35 @@ pub(super) struct Log {
     live_bytes: usize,
     /// The current tick, for [`Log::sparse`].
     now: u32,
+    /// Segments begun so far.
+    begun: u64,
 }
 
 struct Segment {
-    bytes: Lease,
+    bytes: Store,
+    /// How many were begun before it.
+    age: u64,
     used: usize,
     live: usize,
     headers: Headers,
     /// The tick since when less than half has been live, of a closed segment.
     sparse_since: Option<u32>,
+    /// Whether packing it was tried and brought nothing.
+    unpackable: bool,
 }
 
 impl Log {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, segments: Vec::new(), vacant: Vec::new(), open: [None; 2], epoch: 0, live_bytes: 0, now: 0 }
+        Self {
+            pool,
+            segments: Vec::new(),
+            vacant: Vec::new(),
+            open: [None; 2],
+            epoch: 0,
+            live_bytes: 0,
+            now: 0,
+            begun: 0,
+        }
     }
 
     /// Told at every tick what time it is.
@@ -85,7 +101,7 @@ impl Log {
         let need = RECORD_BYTES + len;
         if let Some(id) = self.open[lane as usize] {
             let segment = self.segment(id);
-            if segment.used + need <= segment.bytes.len() && segment.headers.bytes() <= MAX_HEADER_BYTES {
+            if segment.used + need <= SEGMENT_BYTES && segment.headers.bytes() <= MAX_HEADER_BYTES {
                 return id;
             }
         }
@@ -105,8 +121,16 @@ impl Log {
     }
 
     fn add(&mut self, need: usize) -> u32 {
-        let segment =
-            Segment { bytes: self.pool.take(need), used: 0, live: 0, headers: Headers::default(), sparse_since: None };
+        let segment = Segment {
+            bytes: Store::Raw(self.pool.take(need)),
+            age: self.begun,
+            used: 0,
+            live: 0,
+            headers: Headers::default(),
+            sparse_since: None,
+            unpackable: false,
+        };
+        self.begun += 1;
         if let Some(id) = self.vacant.pop() {
             self.segments[id as usize] = Some(segment);
             return id;
@@ -171,10 +195,39 @@ impl Log {
     /// A closed segment that has been less than half live since before tick `before`, the sparsest first. Traces that arrive
     /// together are decided together: most segments pass through half live on their way to free, and are better left alone.
     pub(super) fn sparse(&self, before: u32) -> Option<u32> {
-        let is_old = |segment: &Segment| segment.sparse_since.is_some_and(|since| since < before);
+        let is_old = |segment: &Segment| {
+            // To save what lives in a packed segment is to unpack it: that has to bring something.
+            let is_worthwhile = segment.bytes.packed_len().is_none_or(|packed| segment.live * 2 < packed);
+            segment.sparse_since.is_some_and(|since| since < before) && is_worthwhile
+        };
         let sparse = self.segments.iter().enumerate().filter_map(|(id, segment)| Some((id, segment.as_ref()?)));
         let sparsest = sparse.filter(|(_, segment)| is_old(segment)).min_by_key(|(_, segment)| segment.live)?;
         Some(sparsest.0 as u32)
+    }
+
+    /// Packs the oldest segment that is not; `false` if there is none that gets smaller.
+    pub(super) fn pack_oldest(&mut self) -> bool {
+        let open = self.open;
+        let is_packable = |id: usize, segment: &Segment| {
+            segment.bytes.is_raw() && !segment.unpackable && !open.contains(&Some(id as u32))
+        };
+        loop {
+            let segments = self.segments.iter_mut().enumerate();
+            let closed =
+                segments.filter_map(|(id, segment)| segment.as_mut().filter(|segment| is_packable(id, segment)));
+            let Some(oldest) = closed.min_by_key(|segment| segment.age) else { return false };
+            if oldest.bytes.pack(oldest.used, &self.pool) {
+                return true;
+            }
+            oldest.unpackable = true;
+        }
+    }
+
+    /// Lets go of what was unpacked to be read.
+    pub(super) fn repack(&mut self) {
+        for segment in self.segments.iter_mut().flatten().filter(|segment| segment.bytes.packed_len().is_some()) {
+            segment.bytes.pack(segment.used, &self.pool);
+        }
     }
 
     /// The slots of all runs in a segment, dead ones included, in order, each once.
@@ -234,7 +287,7 @@ const EXISTS: &str = "a segment that a live trace refers to exists";
 impl Segment {
     fn append(&mut self, older: Option<u32>, header: u32, slot: u32, spans: &[u8]) -> u32 {
         let offset = self.used;
-        let record = &mut self.bytes[offset..][..RECORD_BYTES + spans.len()];
+        let record = &mut self.bytes.raw_mut()[offset..][..RECORD_BYTES + spans.len()];
         let (fields, body) = record.split_at_mut(RECORD_BYTES);
         let older = older.map_or(0, |offset| offset + 1);
         for (field, value) in fields.as_chunks_mut::<4>().0.iter_mut().zip([older, spans.len() as u32, header, slot]) {

@@ -87,6 +87,13 @@ const COMPACTED: Desc = desc(
     "{segments}",
     "Segments that were freed by moving what was live in them",
 );
+const PACKED: Desc = desc(
+    "processor_tail_sampling_buffer_packed_segments",
+    "{segments}",
+    "Segments that were compressed for want of memory",
+);
+const PACKED_BYTES: Desc =
+    desc("processor_tail_sampling_buffer_packed_bytes", "By", "Memory that compressed segments take");
 const EVALUATOR_TIME: Desc = desc(
     "processor_tail_sampling_evaluator_time",
     "s",
@@ -135,6 +142,8 @@ pub(super) struct Metrics {
     pub(super) live_bytes: Gauge,
     pub(super) segments: Gauge,
     pub(super) compacted: Counter,
+    pub(super) packed: Counter,
+    pub(super) packed_bytes: Gauge,
     drops: [Counter; 4],
 }
 
@@ -162,6 +171,8 @@ impl Metrics {
             live_bytes: own(LIVE_BYTES),
             segments: own(SEGMENTS),
             compacted: counter(COMPACTED, &[("processor", &id)]),
+            packed: counter(PACKED, &[("processor", &id)]),
+            packed_bytes: own(PACKED_BYTES),
             drops: ["too_large", "refused", "pending_at_shutdown", "shutdown"].map(dropped),
         }
     }

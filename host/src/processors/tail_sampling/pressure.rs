@@ -1,11 +1,13 @@
-//! How full memory is, and what is done about it before anything is refused: free segments go back and sparse ones are
-//! compacted, then the heaviest traces are decided early.
+//! How full memory is, and what is done about it before anything is refused: free segments go back, sparse ones are
+//! compacted and old ones packed, then the heaviest traces are decided early.
 
 use super::core::Core;
 
 /// Shares of a bound at which the next measure is taken.
 const COMPACT_SHARE: f64 = 0.8;
 const EARLY_SHARE: f64 = 0.9;
+/// What packing brings it down to.
+const PACKED_SHARE: f64 = 0.75;
 /// What early decisions bring it down to.
 const RELIEVED_SHARE: f64 = 0.85;
 /// Deciding early is of no use if others hold the memory: the buffer's share of what is used, from which it is done.
@@ -17,7 +19,7 @@ const WORTHWHILE_SHARE: f64 = 0.1;
 pub(super) enum Level {
     /// Nothing.
     Calm,
-    /// Give free segments back, compact.
+    /// Give free segments back, compact, pack.
     Compact,
     /// Decide the heaviest traces early.
     Early,
@@ -29,8 +31,10 @@ pub(super) enum Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pressure {
     pub(super) level: Level,
-    /// Bytes to get rid of.
+    /// Bytes to get rid of by deciding early.
     pub(super) excess_bytes: usize,
+    /// Bytes to get rid of by packing.
+    pub(super) loose_bytes: usize,
 }
 
 impl Pressure {
@@ -41,7 +45,7 @@ impl Pressure {
         let of_process = memory.soft_bound_bytes().map(|bound| Self::of(memory.used_bytes() as f64, bound as f64, own));
         let max = core.live().max_buffer_bytes as f64;
         let of_buffer = (max > 0.0).then(|| Self::of(own, max, own));
-        let calm = Self { level: Level::Calm, excess_bytes: 0 };
+        let calm = Self { level: Level::Calm, excess_bytes: 0, loose_bytes: 0 };
         of_process
             .into_iter()
             .chain(of_buffer)
@@ -58,8 +62,8 @@ impl Pressure {
             share if share >= COMPACT_SHARE => Level::Compact,
             _ => Level::Calm,
         };
-        let excess = if is_worthwhile { (used - bound * RELIEVED_SHARE).max(0.0) } else { 0.0 };
-        Self { level, excess_bytes: excess as usize }
+        let above = |share: f64| if is_worthwhile { (used - bound * share).max(0.0) as usize } else { 0 };
+        Self { level, excess_bytes: above(RELIEVED_SHARE), loose_bytes: above(PACKED_SHARE) }
     }
 }
 
@@ -70,15 +74,16 @@ mod tests {
     #[test]
     fn measures_follow_the_share_of_the_bound() {
         let cases = [
-            (790.0, 500.0, Level::Calm, 0),
-            (800.0, 500.0, Level::Compact, 0),
-            (900.0, 500.0, Level::Early, 50),
-            (900.0, 80.0, Level::Compact, 0),
-            (1000.0, 500.0, Level::Full, 150),
-            (1000.0, 0.0, Level::Full, 0),
+            (740.0, 500.0, Level::Calm, 0, 0),
+            (800.0, 500.0, Level::Compact, 0, 50),
+            (900.0, 500.0, Level::Early, 50, 150),
+            (900.0, 80.0, Level::Compact, 0, 0),
+            (1000.0, 500.0, Level::Full, 150, 250),
+            (1000.0, 0.0, Level::Full, 0, 0),
         ];
-        for (used, own, level, excess_bytes) in cases {
-            assert_eq!(Pressure::of(used, 1000.0, own), Pressure { level, excess_bytes }, "{used} used, {own} own");
+        for (used, own, level, excess_bytes, loose_bytes) in cases {
+            let want = Pressure { level, excess_bytes, loose_bytes };
+            assert_eq!(Pressure::of(used, 1000.0, own), want, "{used} used, {own} own");
         }
     }
 }

@@ -97,6 +97,7 @@ pub(super) struct Pool {
     free: Mutex<Free>,
     in_use_bytes: AtomicUsize,
     in_use: AtomicUsize,
+    packed_bytes: AtomicUsize,
     host: Arc<Host>,
 }
 
@@ -114,6 +115,7 @@ impl Pool {
             free: Mutex::default(),
             in_use_bytes: AtomicUsize::new(0),
             in_use: AtomicUsize::new(0),
+            packed_bytes: AtomicUsize::new(0),
             host: host.clone(),
         });
         let weak = Arc::downgrade(&pool);
@@ -160,6 +162,19 @@ impl Pool {
     /// Segments in use.
     pub(super) fn in_use(&self) -> usize {
         self.in_use.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of packed segments. The allocator has them, so they are no bytes outside it.
+    pub(super) fn packed_bytes(&self) -> usize {
+        self.packed_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_packed(&self, bytes: usize) {
+        self.packed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn sub_packed(&self, bytes: usize) {
+        self.packed_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Gives back the free segments that nobody has needed since the last call: a burst does not stay resident.

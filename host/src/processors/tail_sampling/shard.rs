@@ -278,6 +278,16 @@ impl Shard {
         true
     }
 
+    /// Packs the oldest segment that is not; `false` if there is none that gets smaller.
+    pub(super) fn pack_oldest(&mut self) -> bool {
+        self.log.pack_oldest()
+    }
+
+    /// Lets go of what was unpacked to be read.
+    pub(super) fn repack(&mut self) {
+        self.log.repack();
+    }
+
     /// Copies a node's runs out of its segment; returns the next older node that was there before.
     fn move_node(&mut self, at: u32) -> u32 {
         let Some(node) = self.nodes.get_mut(at).copied() else { return NONE };

@@ -141,6 +141,15 @@ fn span(trace: u64, name: &str) -> Span {
     }
 }
 
+/// With so many bytes that no codec makes fewer.
+fn noisy(mut span: Span, len: usize) -> Span {
+    let mut random = fastrand::Rng::with_seed(7);
+    let noise = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
+    let value = Some(AnyValue { value: Some(any_value::Value::BytesValue(noise)) });
+    span.attributes.push(KeyValue { key: "noise".to_owned(), value, ..KeyValue::default() });
+    span
+}
+
 fn failed(mut span: Span) -> Span {
     span.status = Some(Status { code: 2, ..Status::default() });
     span

@@ -115,17 +115,34 @@ fn a_trace_beyond_its_bound_is_dropped_at_once() {
 fn the_buffer_refuses_at_its_bound_and_decides_the_heaviest_before() {
     let settings = Settings { maximum_buffer_size_bytes: 20 << 20, ..settings() };
     let mut bench = Bench::new(&settings, &[|_, _| Vote::No]);
-    let heavy = "x".repeat(1_500_000);
     let mut sent = 0;
     while bench.core.admit().is_ok() {
         sent += 1;
-        bench.send(&[under(1, vec![span(sent, &heavy), span(1_000 + sent, "light")])]);
+        bench.send(&[under(1, vec![noisy(span(sent, "heavy"), 1_500_000), span(1_000 + sent, "light")])]);
     }
     assert_eq!(sent, 10, "a segment each");
     bench.judge.attend();
     assert!(bench.core.admit().is_ok());
     assert!(bench.core.traces() > 10, "the light ones are still there");
     assert_eq!(bench.core.metrics.decided_early.get() as usize, 20 - bench.core.traces());
+}
+
+#[test]
+fn what_can_be_packed_is_not_decided_early() {
+    let settings = Settings { maximum_buffer_size_bytes: 20 << 20, ..settings() };
+    let mut bench = Bench::new(&settings, &[odd]);
+    let heavy = "x".repeat(1_500_000);
+    for trace in 0..100 {
+        bench.send(&[under(1, vec![span(trace, &heavy)])]);
+        bench.judge.attend();
+        assert!(bench.core.admit().is_ok(), "{trace}");
+    }
+    let metrics = &bench.core.metrics;
+    assert!(metrics.packed.get() > 80, "{} packed", metrics.packed.get());
+    assert_eq!((metrics.decided_early.get(), bench.core.traces()), (0, 100));
+    bench.ticks(2);
+    assert_eq!(bench.names(), vec![heavy; 50]);
+    assert_eq!((bench.core.pool.in_use(), bench.core.pool.packed_bytes()), (0, 0));
 }
 
 #[test]

@@ -17,6 +17,8 @@ enum Step {
     Attend,
     /// Compaction of everything that is sparse.
     Compact,
+    /// Packing of a segment of each shard.
+    Pack,
 }
 
 fn filler() -> impl Strategy<Value = usize> {
@@ -31,6 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Tick),
         3 => Just(Step::Attend),
         2 => Just(Step::Compact),
+        2 => Just(Step::Pack),
     ]
 }
 
@@ -70,6 +73,7 @@ fn play(steps: &[Step], settings: &Settings) -> (Traces, Vec<u8>) {
             Step::Tick => bench.tick(),
             Step::Attend => bench.judge.attend(),
             Step::Compact => bench.judge.compact(u32::MAX),
+            Step::Pack => (0..bench.core.shards()).for_each(|at| _ = bench.core.shard(at).pack_oldest()),
         }
         output.extend_from_slice(&bench.core.outbox.take_all().into_bytes());
         check_books(&bench);
@@ -77,7 +81,7 @@ fn play(steps: &[Step], settings: &Settings) -> (Traces, Vec<u8>) {
     bench.judge.finish();
     output.extend_from_slice(&bench.core.outbox.take_all().into_bytes());
     check_books(&bench);
-    assert_eq!((bench.core.traces(), bench.core.pool.in_use()), (0, 0));
+    assert_eq!((bench.core.traces(), bench.core.pool.in_use(), bench.core.pool.packed_bytes()), (0, 0, 0));
     (sent, output)
 }
 
