@@ -9,8 +9,12 @@
 //! time. Guests never run on threads of the tokio runtime.
 
 mod bindings;
+mod breaker;
 mod cache;
+mod call;
 mod engine;
+mod files;
+mod metrics;
 mod plugin;
 pub mod policy;
 mod state;

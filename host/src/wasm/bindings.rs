@@ -7,3 +7,17 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: true },
     additional_derives: [PartialEq],
 });
+
+/// The world `transforms`; what both worlds have in common is one set of types.
+pub mod transforms {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "transforms",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        additional_derives: [PartialEq],
+        with: {
+            "tailrace:plugin/host": super::tailrace::plugin::host,
+            "tailrace:plugin/types": super::tailrace::plugin::types,
+        },
+    });
+}

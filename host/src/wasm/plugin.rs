@@ -1,6 +1,7 @@
 //! From bytes to a plugin: the checks that need no code to run, compiling, and what the plugin says of itself.
 
 mod inspect;
+mod worlds;
 
 pub use inspect::Inspected;
 
@@ -13,21 +14,18 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::Component;
 
-use super::bindings::{Sampler, SamplerPre};
-use super::engine::{Runtime, off_runtime};
-use super::state::{GuestLog, MemoryAccount, State};
+use self::worlds::Worlds;
+use super::bindings::SamplerPre;
+use super::bindings::tailrace::plugin::types;
+use super::engine::Runtime;
+use super::state::State;
 
 /// A file larger than this is no plugin: Python's, with all of `CPython` in it, has 18 MB.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// What a guest may hold and take while it is asked what it offers.
-const DESCRIBE_MEMORY_BYTES: usize = 256 << 20;
-const DESCRIBE_TIME: Duration = Duration::from_secs(5);
-const DESCRIBE_LINES_PER_SECOND: u32 = 20;
-
-/// A compiled component of the world `sampler`.
+/// A compiled component that offers policies, transforms or both.
 pub struct Plugin {
     /// Its name, from its manifest or its file.
     pub name: String,
@@ -37,17 +35,19 @@ pub struct Plugin {
     pub digest: String,
     /// The policies it offers.
     pub kinds: Vec<Kind>,
-    /// Names of the counters it adds to.
+    /// The transforms it offers.
+    pub transforms: Vec<Kind>,
+    /// Names of the counters that its policies add to.
     pub(super) counters: Vec<String>,
     /// What the reasons of its votes mean.
     pub reasons: Vec<String>,
     pub(super) origin: Option<Origin>,
     pub(super) compile: Compile,
-    pub(super) pre: SamplerPre<State>,
+    worlds: Worlds,
     pub(super) runtime: Arc<Runtime>,
 }
 
-/// A policy that a plugin offers.
+/// A policy or transform that a plugin offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kind {
     /// What it is called in configurations.
@@ -101,7 +101,7 @@ pub enum PluginError {
         /// What the file has.
         actual: String,
     },
-    /// It is not a component, or not one of the world `sampler`.
+    /// It is not a component, or not one of our worlds.
     #[error("{0}")]
     Unsuitable(String),
     /// It imports what plugins do not get.
@@ -113,6 +113,14 @@ pub enum PluginError {
     /// It fails before it is configured.
     #[error("fails when it is asked what it offers: {0}")]
     Describe(String),
+    /// It is asked for what it does not offer.
+    #[error("offers no {wanted}, but {offered}")]
+    Lacks {
+        /// Policies or transforms.
+        wanted: &'static str,
+        /// What it does offer, with the kinds.
+        offered: String,
+    },
     /// The engine does not start on this machine.
     #[error("the plugin engine does not start: {0}")]
     Engine(String),
@@ -160,32 +168,45 @@ fn sha256(bytes: &[u8]) -> String {
 
 impl Plugin {
     pub(super) fn compile(runtime: &Arc<Runtime>, source: Source) -> Result<Self, PluginError> {
-        let manifest = inspect::inspect(&source.bytes)?;
+        let inspect::Checked { manifest, sampling, transform } = inspect::inspect(&source.bytes)?;
         let started = Instant::now();
         let (component, cached) = code(runtime, &source)?;
         let compile = Compile { took: started.elapsed(), cached };
-        let pre = link(runtime, &component)?;
+        let worlds = Worlds::link(runtime, &component, sampling, transform)?;
         let file = source.origin.as_ref().and_then(|origin| origin.path.file_stem()).map(|stem| stem.to_string_lossy());
         let name = manifest.name.or(file.map(Into::into)).unwrap_or_default();
-        let described = describe(runtime, &pre, &name)?;
-        let kinds = described.kinds.into_iter().map(|kind| Kind {
-            name: kind.name,
-            summary: kind.summary,
-            schema: kind.schema,
-            state_schema: kind.state_schema,
-        });
+        let (policies, transforms) = worlds.describe(runtime, &name)?;
         Ok(Self {
             name,
             version: manifest.version.unwrap_or_default(),
             digest: source.digest,
-            kinds: kinds.collect(),
-            counters: described.counters,
-            reasons: described.reasons,
+            kinds: kinds(policies.kinds),
+            transforms: kinds(transforms.kinds),
+            counters: policies.counters,
+            reasons: policies.reasons,
             origin: source.origin,
             compile,
-            pre,
+            worlds,
             runtime: runtime.clone(),
         })
+    }
+
+    /// What instances of its policies are made from.
+    pub(super) fn sampler(&self) -> Result<&SamplerPre<State>, PluginError> {
+        self.worlds.sampling.as_ref().ok_or_else(|| self.lacks("policies"))
+    }
+
+    fn lacks(&self, wanted: &'static str) -> PluginError {
+        let list = |what: &str, kinds: &[Kind]| {
+            let names: Vec<_> = kinds.iter().map(|kind| kind.name.as_str()).collect();
+            (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
+        };
+        let offered: Vec<_> = [list("the policies", &self.kinds), list("the transforms", &self.transforms)]
+            .into_iter()
+            .flatten()
+            .collect();
+        let offered = if offered.is_empty() { "nothing".to_owned() } else { offered.join(" and ") };
+        PluginError::Lacks { wanted, offered }
     }
 
     pub(super) fn comes_from(&self, source: &Source) -> bool {
@@ -225,37 +246,14 @@ fn compile(runtime: &Runtime, source: &Source) -> Result<Component, PluginError>
     }
 }
 
-fn link(runtime: &Runtime, component: &Component) -> Result<SamplerPre<State>, PluginError> {
-    let linked = catch_unwind(AssertUnwindSafe(|| {
-        let pre: InstancePre<State> = runtime.linker.instantiate_pre(component)?;
-        SamplerPre::new(pre)
-    }));
-    match linked {
-        Ok(Ok(pre)) => Ok(pre),
-        Ok(Err(error)) => Err(PluginError::Compile(format!("{error:#}"))),
-        Err(panic) => Err(PluginError::Compile(panic_text(&*panic))),
-    }
-}
-
-type Description = super::bindings::exports::tailrace::plugin::sampling::Description;
-
-fn describe(runtime: &Runtime, pre: &SamplerPre<State>, name: &str) -> Result<Description, PluginError> {
-    let log = GuestLog::new(name, DESCRIBE_LINES_PER_SECOND);
-    let state = State::new(MemoryAccount::new(DESCRIBE_MEMORY_BYTES, None), log.clone(), Vec::new());
-    let ask = || {
-        let mut store = new_store(runtime, state);
-        let ticks = ticks(DESCRIBE_TIME);
-        let deadline = store.data_mut().deadline.start(ticks);
-        store.set_epoch_deadline(deadline);
-        let _running = runtime.ticker.run();
-        let guest: Sampler = pre.instantiate(&mut store)?;
-        guest.tailrace_plugin_sampling().call_describe(&mut store)
+fn kinds(described: Vec<types::Kind>) -> Vec<Kind> {
+    let kind = |kind: types::Kind| Kind {
+        name: kind.name,
+        summary: kind.summary,
+        schema: kind.schema,
+        state_schema: kind.state_schema,
     };
-    match off_runtime(|| catch_unwind(AssertUnwindSafe(ask))) {
-        Ok(Ok(description)) => Ok(description),
-        Ok(Err(error)) => Err(PluginError::Describe(log.take_error().unwrap_or_else(|| first_line(&error)))),
-        Err(panic) => Err(PluginError::Describe(panic_text(&*panic))),
-    }
+    described.into_iter().map(kind).collect()
 }
 
 /// What a guest may make the host allocate for one result: a million votes, or a state of as many bytes.

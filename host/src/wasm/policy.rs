@@ -9,10 +9,8 @@
 //! short-circuits ask about. A guest that fails costs the one vote it was asked for: its instance is thrown away, and before the
 //! next policy of it is asked there is a new one with the batch loaded and the state restored.
 
-mod breaker;
 mod columns;
 mod guest;
-mod metrics;
 mod watch;
 
 use std::sync::Arc;
@@ -22,6 +20,7 @@ pub use columns::{Column, Columns, Dictionary, Needs};
 pub use watch::Watch;
 
 pub use super::bindings::exports::tailrace::plugin::sampling::{Attribute, Fields, Scope};
+pub use super::call::Reason;
 use super::engine::off_runtime;
 use super::plugin::Plugin;
 use crate::pipeline::Cx;
@@ -123,65 +122,6 @@ pub struct Failure {
     pub message: String,
     /// The verdict on every candidate that `on_error` puts in the vote's place; `None`: abstain.
     pub verdict: Option<u8>,
-}
-
-/// Why a vote is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// The guest did something that ends it: `unreachable`, an access outside its memory, too deep a recursion.
-    Trap,
-    /// The guest panicked and said so.
-    Panic,
-    /// The guest ran longer than it may.
-    Timeout,
-    /// The guest asked for more memory than it may have.
-    OutOfMemory,
-    /// The guest answered with an error.
-    Error,
-    /// The guest's votes are too few, too many, or none that there are.
-    BadVotes,
-    /// There is no working instance at the moment.
-    Unavailable,
-    /// It failed so often that it is not asked for a while.
-    BreakerOpen,
-    /// The engine panicked.
-    HostPanic,
-}
-
-impl Reason {
-    /// Every reason, for metrics.
-    pub const ALL: [Self; 9] = [
-        Self::Trap,
-        Self::Panic,
-        Self::Timeout,
-        Self::OutOfMemory,
-        Self::Error,
-        Self::BadVotes,
-        Self::Unavailable,
-        Self::BreakerOpen,
-        Self::HostPanic,
-    ];
-
-    /// As it stands in metrics and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Trap => "trap",
-            Self::Panic => "panic",
-            Self::Timeout => "timeout",
-            Self::OutOfMemory => "oom",
-            Self::Error => "error",
-            Self::BadVotes => "bad_votes",
-            Self::Unavailable => "unavailable",
-            Self::BreakerOpen => "breaker_open",
-            Self::HostPanic => "host_panic",
-        }
-    }
-}
-
-impl std::fmt::Display for Reason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// What is wrong with one of the specs.

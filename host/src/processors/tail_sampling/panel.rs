@@ -141,6 +141,10 @@ impl Leaves<'_> {
         let kind = match (policy, plugin.kinds.as_slice()) {
             (Some(kind), _) => kind.clone(),
             (None, [only]) => only.name.clone(),
+            (None, []) => {
+                self.problems.push(format!("{path}: {module} offers no policies"));
+                return Rule::Leaf(0);
+            }
             (None, kinds) => {
                 let kinds: Vec<_> = kinds.iter().map(|kind| kind.name.as_str()).collect();
                 self.problems

@@ -16,8 +16,9 @@ pub(super) struct Manifest {
     pub(super) version: Option<String>,
 }
 
-/// The interface that a sampling policy exports, without its version.
+/// The interfaces that plugins export, without their version.
 const SAMPLING: &str = "tailrace:plugin/sampling";
+const TRANSFORM: &str = "tailrace:plugin/transform";
 /// Versions that share a track match each other.
 const TRACK: &str = "0.1.";
 const MANIFEST: &str = "tailrace:manifest";
@@ -48,8 +49,18 @@ impl Inspected {
     }
 }
 
+/// A plugin as far as its file tells.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) manifest: Manifest,
+    /// Whether it offers policies.
+    pub(super) sampling: bool,
+    /// Whether it offers transforms.
+    pub(super) transform: bool,
+}
+
 /// Refuses what is not a plugin, or imports what plugins do not get.
-pub(super) fn inspect(bytes: &[u8]) -> Result<Manifest, PluginError> {
+pub(super) fn inspect(bytes: &[u8]) -> Result<Checked, PluginError> {
     let outline = outline(bytes)?;
     for import in &outline.imports {
         let (name, _) = split_version(import);
@@ -57,8 +68,8 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Manifest, PluginError> {
             return Err(PluginError::Import(import.clone()));
         }
     }
-    outline.check_exports()?;
-    Ok(outline.manifest)
+    let (sampling, transform) = outline.worlds()?;
+    Ok(Checked { manifest: outline.manifest, sampling, transform })
 }
 
 fn outline(bytes: &[u8]) -> Result<Outline, PluginError> {
@@ -120,20 +131,29 @@ impl Outline {
         Ok(outline)
     }
 
-    fn check_exports(&self) -> Result<(), PluginError> {
-        let ours = self.exports.iter().map(|export| split_version(export)).find(|(name, _)| *name == SAMPLING);
-        match ours {
-            Some((_, version)) if version.starts_with(TRACK) => Ok(()),
+    /// Whether it exports sampling and transform; at least one of the two.
+    fn worlds(&self) -> Result<(bool, bool), PluginError> {
+        let (sampling, transform) = (self.exports_ours(SAMPLING)?, self.exports_ours(TRANSFORM)?);
+        if sampling || transform {
+            return Ok((sampling, transform));
+        }
+        Err(PluginError::Unsuitable(if self.exports.is_empty() {
+            "is a component that exports nothing".to_owned()
+        } else {
+            format!(
+                "is no plugin: it exports {}, neither {SAMPLING}@{TRACK}x nor {TRANSFORM}@{TRACK}x",
+                self.exports.join(", ")
+            )
+        }))
+    }
+
+    fn exports_ours(&self, interface: &str) -> Result<bool, PluginError> {
+        match self.exports.iter().map(|export| split_version(export)).find(|(name, _)| *name == interface) {
+            Some((_, version)) if version.starts_with(TRACK) => Ok(true),
             Some((_, version)) => {
                 Err(PluginError::Unsuitable(format!("is built for tailrace:plugin@{version}, this host runs {TRACK}x")))
             }
-            None if self.exports.is_empty() => {
-                Err(PluginError::Unsuitable("is a component that exports nothing".to_owned()))
-            }
-            None => Err(PluginError::Unsuitable(format!(
-                "is no sampling policy: it exports {}, not {SAMPLING}@{TRACK}x",
-                self.exports.join(", ")
-            ))),
+            None => Ok(false),
         }
     }
 }

@@ -23,7 +23,10 @@ fn what_is_no_plugin_is_told_so() {
         (b" (module)".to_vec(), "is WebAssembly text"),
         (module, "is a core module, not a component"),
         (component(""), "exports nothing"),
-        (exports("wasi:cli/run@0.2.0"), "it exports wasi:cli/run@0.2.0, not tailrace:plugin/sampling@0.1.x"),
+        (
+            exports("wasi:cli/run@0.2.0"),
+            "it exports wasi:cli/run@0.2.0, neither tailrace:plugin/sampling@0.1.x nor tailrace:plugin/transform@0.1.x",
+        ),
         (exports("tailrace:plugin/sampling@0.2.0"), "is built for tailrace:plugin@0.2.0, this host runs 0.1.x"),
         (
             imports("wasi:filesystem/types@0.2.6"),

@@ -1,21 +1,21 @@
 //! One instance of a plugin and the policies that it runs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use wasmtime::Store;
 use wasmtime::component::ResourceAny;
-use wasmtime::{Store, Trap};
 
-use super::breaker::Breaker;
 use super::columns::Needs;
-use super::metrics::{GuestMetrics, MemberMetrics};
 use super::{Batch, Failure, Limits, OnError, PolicySpec, Reason, Votes};
 use crate::host::Host;
 use crate::pipeline::Cx;
 use crate::wasm::bindings::Sampler;
 use crate::wasm::bindings::exports::tailrace::plugin::sampling as wit;
-use crate::wasm::plugin::{Plugin, first_line, new_store, panic_text, ticks};
+use crate::wasm::breaker::Breaker;
+use crate::wasm::call::{Broken, Restart, enter};
+use crate::wasm::metrics::{GuestMetrics, MemberMetrics};
+use crate::wasm::plugin::{Plugin, new_store};
 use crate::wasm::state::{GuestLog, MemoryAccount, State};
 
 /// A plugin's instance, made when it is needed and made again after a failure.
@@ -28,9 +28,7 @@ pub(super) struct Guest {
     /// Places of `needs.attributes` among the columns that the host fills.
     columns: Vec<u32>,
     live: Option<Live>,
-    /// No new instance before this: the last one could not be made.
-    not_before: Option<Instant>,
-    failed_starts: u32,
+    restart: Restart,
     log: Arc<GuestLog>,
     metrics: GuestMetrics,
     host: Arc<Host>,
@@ -66,13 +64,6 @@ struct Live {
     /// Memory after its first batch.
     settled_bytes: Option<usize>,
 }
-
-/// A call that failed, before `on_error` is asked.
-type Broken = (Reason, String);
-
-/// A wait that doubles with each instance that can not be made, up to the longest.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// A policy that fails at each tick writes one line in this time.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -135,8 +126,7 @@ impl Guest {
             needs: Needs::default(),
             columns: Vec::new(),
             live: None,
-            not_before: None,
-            failed_starts: 0,
+            restart: Restart::default(),
             log: GuestLog::new(&spec.plugin.name, spec.limits.log_lines_per_second),
             metrics: GuestMetrics::new(&spec.plugin, cx),
             host: cx.host.clone(),
@@ -270,17 +260,9 @@ impl Guest {
         if self.live.is_some() {
             return Ok(());
         }
-        if self.not_before.is_some_and(|not_before| now < not_before) {
-            return Err((Reason::Unavailable, "the plugin could not be started just now".to_owned()));
-        }
+        self.restart.admits(now)?;
         let started = self.start();
-        if started.is_ok() {
-            (self.not_before, self.failed_starts) = (None, 0);
-        } else {
-            let wait = FIRST_WAIT.saturating_mul(1 << self.failed_starts.min(16)).min(LONGEST_WAIT);
-            self.not_before = Some(now + wait);
-            self.failed_starts += 1;
-        }
+        self.restart.tried(now, started.is_ok());
         started
     }
 
@@ -292,7 +274,7 @@ impl Guest {
             MemoryAccount::new(self.limits.memory_bytes, Some((self.host.clone(), self.metrics.memory.clone())));
         let state = State::new(memory, self.log.clone(), self.metrics.counters.clone());
         let mut store = new_store(&self.plugin.runtime, state);
-        let pre = &self.plugin.pre;
+        let pre = self.plugin.sampler().map_err(|error| (Reason::Unavailable, error.to_string()))?;
         let exports = enter(&self.plugin, &mut store, self.limits.configure, |store| pre.instantiate(store))?;
         self.live = Some(Live { store, exports, evaluators: Vec::new(), loaded: 0, settled_bytes: None });
         Ok(())
@@ -405,39 +387,6 @@ impl Guest {
             self.metrics.replaced();
         }
         outcome
-    }
-}
-
-/// Runs guest code with a deadline, and finds out what went wrong if something did.
-fn enter<R>(
-    plugin: &Plugin,
-    store: &mut Store<State>,
-    budget: Duration,
-    work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<R>,
-) -> Result<R, Broken> {
-    let deadline = store.data_mut().deadline.start(ticks(budget));
-    store.set_epoch_deadline(deadline);
-    store.data_mut().memory.take_refused();
-    let running = plugin.runtime.ticker.run();
-    let outcome = catch_unwind(AssertUnwindSafe(|| work(store)));
-    drop(running);
-    match outcome {
-        Ok(Ok(result)) => Ok(result),
-        Ok(Err(error)) => Err(diagnose(store.data_mut(), &error, budget)),
-        Err(panic) => Err((Reason::HostPanic, panic_text(&*panic))),
-    }
-}
-
-fn diagnose(state: &mut State, error: &wasmtime::Error, budget: Duration) -> Broken {
-    let said = state.log.take_error();
-    let refused = state.memory.take_refused();
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => (Reason::Timeout, format!("it ran longer than {budget:?}")),
-        _ if refused => (Reason::OutOfMemory, "it asked for more memory than it may have".to_owned()),
-        _ => match said {
-            Some(text) if text.starts_with("panicked at") => (Reason::Panic, text),
-            _ => (Reason::Trap, first_line(error)),
-        },
     }
 }
 

@@ -1,20 +1,18 @@
 //! Swaps plugins whose file changes: a complete new [`Policies`] is built beside the running one, and handed over when all of it
 //! works. Whatever fails keeps the old one.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::metrics::SwapMetrics;
 use super::{Policies, PolicySpec};
 use crate::pipeline::Cx;
 use crate::wasm::Plugin;
+use crate::wasm::files::Files;
+use crate::wasm::metrics::SwapMetrics;
 use crate::wasm::plugin::Origin;
 
 /// Watches the files that policies were loaded from, on a thread of its own that ends with it.
@@ -46,8 +44,8 @@ impl Watch {
     }
 
     pub(super) fn start_polling(specs: Vec<PolicySpec>, cx: &Cx, every: Duration) -> Option<Self> {
-        let files = Files::of(&specs);
-        if files.0.is_empty() {
+        let files = Files::of(specs.iter().map(|spec| &*spec.plugin));
+        if files.is_empty() {
             return None;
         }
         let shared = Arc::new(Shared::default());
@@ -146,54 +144,6 @@ impl Worker {
 fn announce(policy: &str, path: &Path, old: &Plugin, new: &Plugin) {
     let (from, to) = (old.short_digest(), new.short_digest());
     tracing::info!(policy, file = %path.display(), from, to, version = new.version, "the plugin's file changed");
-}
-
-/// Files and what they looked like.
-struct Files(BTreeMap<PathBuf, File>);
-
-struct File {
-    /// What was last acted on.
-    known: Option<Signature>,
-    /// What it looked like at the last poll.
-    last: Option<Signature>,
-}
-
-/// Changes with the content, also when a mount flips a symbolic link of the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Signature {
-    modified: SystemTime,
-    bytes: u64,
-    inode: (u64, u64),
-}
-
-impl Signature {
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Some(Self { modified, bytes: metadata.len(), inode: (metadata.dev(), metadata.ino()) })
-    }
-}
-
-impl Files {
-    fn of(specs: &[PolicySpec]) -> Self {
-        let paths = specs.iter().filter_map(|spec| spec.plugin.origin.as_ref()).map(|origin| origin.path.clone());
-        // Nothing is known of a file that may have changed since it was loaded: the first poll compares digests.
-        Self(paths.map(|path| (path, File { known: None, last: None })).collect())
-    }
-
-    /// Whether a file changed and has come to rest: a copy under way is not looked at.
-    fn changed(&mut self) -> bool {
-        let mut changed = false;
-        for (path, file) in &mut self.0 {
-            let now = Signature::of(path);
-            if now.is_some() && now == file.last && now != file.known {
-                file.known = now;
-                changed = true;
-            }
-            file.last = now;
-        }
-        changed
-    }
 }
 
 #[cfg(test)]

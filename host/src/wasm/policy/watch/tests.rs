@@ -1,3 +1,4 @@
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Instant;
 
@@ -87,7 +88,8 @@ fn a_flipped_link_is_a_change_and_equal_content_is_none() {
     };
     flip("..1");
     symlink("..data/p.wasm", at("p.wasm")).expect("a new link");
-    let mut files = Files::of(&[counts(&at("p.wasm"), &cx.host.wasm)]);
+    let spec = counts(&at("p.wasm"), &cx.host.wasm);
+    let mut files = Files::of([&*spec.plugin]);
     let settle = |files: &mut Files| (files.changed(), files.changed(), files.changed());
     assert_eq!(settle(&mut files), (false, true, false), "the first look, in case it changed since it was loaded");
     flip("..2");

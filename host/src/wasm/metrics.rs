@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Reason, Votes};
+use super::Plugin;
+use super::call::Reason;
+use super::policy::Votes;
 use crate::pipeline::Cx;
 use crate::telemetry::metrics::Desc;
 use crate::telemetry::{Counter, Gauge, Histogram};
-use crate::wasm::Plugin;
 
 const CALLS: Desc =
     Desc { name: "tailrace_plugin_calls", unit: "{call}", help: "Calls to evaluate a batch of traces." };
