@@ -191,6 +191,11 @@ pub fn number(key: &str, value: i64) -> KeyValue {
     attribute(key, Value::IntValue(value))
 }
 
+/// An attribute of bytes.
+pub fn bytes(key: &str, value: Vec<u8>) -> KeyValue {
+    attribute(key, Value::BytesValue(value))
+}
+
 fn attribute(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tailrace_otlp::Signal;
 use tailrace_tests::backend::{Backend, Reply};
 use tailrace_tests::eventually;
 use tailrace_tests::host::Setup;
-use tailrace_tests::telemetry::{Trace, text};
+use tailrace_tests::telemetry::{Trace, bytes, trace_request};
 
 use crate::yaml;
 
@@ -24,9 +25,20 @@ fn config(backend: &str, more: &str, names: &str) -> String {
     yaml::config(&processors, &exporter, &[("traces", names, "otlp_grpc")])
 }
 
-/// 200 spans of about a kilobyte.
-fn trace(id: u128) -> Trace {
-    Trace::new(id).spans(200).error().with(text("payload", &"x".repeat(900)))
+/// A trace of 200 spans of about a kilobyte, most of it noise: the trace buffer packs what can be packed.
+fn request(id: u64) -> ExportTraceServiceRequest {
+    let mut spans = Trace::new(id.into()).spans(200).error().build();
+    let mut state = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut noise = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    for span in &mut spans {
+        span.attributes.push(bytes("payload", (0..900).map(|_| noise()).collect()));
+    }
+    trace_request(spans)
 }
 
 async fn refuses_and_recovers(more: &str, names: &str) {
@@ -41,10 +53,10 @@ async fn refuses_and_recovers(more: &str, names: &str) {
     });
     let host = Setup::new(config(backend.address(), more, names)).start().await;
     let client = host.grpc();
-    let mut accepted = 0_u128;
+    let mut accepted = 0;
     // Far more than the limit, however much is refused in between.
-    for id in 1..=4000_u128 {
-        let answer = client.send(Signal::Traces, &trace(id).request()).await;
+    for id in 1..=4000 {
+        let answer = client.send(Signal::Traces, &request(id)).await;
         if answer.is_ok() {
             accepted += 1;
         } else {
@@ -58,14 +70,14 @@ async fn refuses_and_recovers(more: &str, names: &str) {
 
     open.store(true, Ordering::Relaxed);
     eventually("room", async || {
-        let answer = client.send(Signal::Traces, &trace(1_000_000).request()).await;
+        let answer = client.send(Signal::Traces, &request(1_000_000)).await;
         answer.is_ok().then_some(())
     })
     .await;
     let ended = host.stop().await;
     assert!(ended.status.success(), "{}", ended.log);
     let arrived = backend.traces();
-    assert_eq!(arrived.len() as u128, accepted + 1, "what was acknowledged arrived");
+    assert_eq!(arrived.len(), accepted + 1, "what was acknowledged arrived");
     assert!(arrived.values().all(|spans| spans.len() == 200));
 }
 
