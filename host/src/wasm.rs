@@ -17,6 +17,7 @@ mod files;
 mod metrics;
 mod plugin;
 pub mod policy;
+mod reload;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 pub use plugin::{Inspected, Kind, Plugin, PluginError};
+pub use reload::{Checked, Outcome, Reload};
 
 /// The policies that ship with the host; built by `build.rs`.
 const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policies.wasm"));
@@ -39,6 +41,8 @@ pub struct Wasm {
     runtime: Mutex<Option<Arc<engine::Runtime>>>,
     /// By digest: what is loaded twice is compiled once.
     loaded: Mutex<HashMap<String, Weak<Plugin>>>,
+    /// Whoever watches files of plugins.
+    watches: Mutex<Vec<Weak<dyn Reload>>>,
 }
 
 impl Wasm {
@@ -65,6 +69,20 @@ impl Wasm {
         loaded.retain(|_, plugin| plugin.strong_count() > 0);
         loaded.insert(plugin.digest.clone(), Arc::downgrade(&plugin));
         Ok(plugin)
+    }
+
+    /// Asks it in [`Wasm::check_now`], for as long as it is there.
+    pub(crate) fn watched_by(&self, watch: Weak<dyn Reload>) {
+        let mut watches = self.watches.lock();
+        watches.retain(|watch| watch.strong_count() > 0);
+        watches.push(watch);
+    }
+
+    /// Looks at all files of plugins now instead of at the next poll, and says what came of each. Takes as long as compiling and
+    /// trying what has changed does: nothing for a worker of the async runtime.
+    pub fn check_now(&self) -> Vec<Checked> {
+        let watches: Vec<_> = self.watches.lock().iter().filter_map(Weak::upgrade).collect();
+        watches.iter().flat_map(|watch| watch.check_now()).collect()
     }
 
     fn runtime(&self) -> Result<Arc<engine::Runtime>, PluginError> {

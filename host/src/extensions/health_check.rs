@@ -1,5 +1,6 @@
 //! Tells orchestrators whether the host is ready: 200 while everything runs, 503 while it starts, ends, or a component's task
-//! has broken down.
+//! has broken down. The JSON names, as `degraded`, components that work but not as they were asked to, such as a processor whose
+//! plugin's newest file was refused; they recover without a restart and the answer stays 200.
 //!
 //! ```yaml
 //! extensions:
@@ -141,13 +142,18 @@ fn answer(settings: &Settings, health: &Health, path: &str) -> Page {
         let body = if is_available { &body.healthy } else { &body.unhealthy };
         return pages::page(status, "text/plain; charset=utf-8", body.clone());
     }
-    let body = match health.ready_since().filter(|_| is_available) {
+    let mut body = match health.ready_since().filter(|_| is_available) {
         Some((since, instant)) => {
             let uptime = Duration(instant.elapsed()).to_string();
             json!({"status": "Server available", "upSince": rfc3339(since), "uptime": uptime})
         }
         None => json!({"status": "Server not available", "upSince": "0001-01-01T00:00:00Z", "uptime": ""}),
     };
+    let degraded = health.degraded();
+    if !degraded.is_empty() {
+        let degraded = degraded.into_iter().map(|(component, why)| json!({"component": component, "why": why}));
+        body["degraded"] = degraded.collect();
+    }
     pages::page(status, "application/json", body.to_string())
 }
 
@@ -155,6 +161,7 @@ fn answer(settings: &Settings, health: &Health, path: &str) -> Page {
 mod tests {
     use super::*;
     use crate::config::testing;
+    use crate::host::health::Degraded;
     use crate::host::pages::get;
     use crate::telemetry::Metrics;
 
@@ -177,6 +184,15 @@ mod tests {
         cx.host.health.set_ready(true);
         let answer = get(address, "/health").await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"status\":\"Server available\""), "{answer}");
+        let degraded = Degraded::new(&cx.host, "tail_sampling", "an old plugin".to_owned());
+        let answer = get(address, "/health").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200")
+                && answer.contains(r#"{"component":"tail_sampling","why":"an old plugin"}"#),
+            "{answer}"
+        );
+        drop(degraded);
+        assert!(!get(address, "/health").await.contains("degraded"));
         assert!(get(address, "/").await.starts_with("HTTP/1.1 404"));
         cx.host.health.fail("broken".into());
         assert!(get(address, "/health").await.starts_with("HTTP/1.1 503"));

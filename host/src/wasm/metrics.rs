@@ -1,6 +1,5 @@
 //! What is counted of plugins and their policies.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Plugin;
@@ -33,6 +32,16 @@ const CACHE_HITS: Desc =
     Desc { name: "tailrace_plugin_code_cache_hits", unit: "{load}", help: "Loads that found their code in the cache." };
 const CUSTOM: Desc = Desc { name: "tailrace_plugin_counter", unit: "", help: "Counters that plugins keep." };
 const SWAPS: Desc = Desc { name: "tailrace_plugin_swaps", unit: "{swap}", help: "Changes of a plugin's file." };
+const TRIED: Desc = Desc {
+    name: "tailrace_plugin_trial_traces",
+    unit: "{trace}",
+    help: "Recorded traces that a new version was asked about before it took over.",
+};
+const DISAGREED: Desc = Desc {
+    name: "tailrace_plugin_trial_disagreements",
+    unit: "{trace}",
+    help: "Those on which it voted otherwise than the version before it.",
+};
 
 const DURATION_BOUNDS: &[f64] =
     &[1e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0];
@@ -122,6 +131,11 @@ impl MemberMetrics {
         }
     }
 
+    /// Failures so far.
+    pub(super) fn failures(&self) -> u64 {
+        self.failures.iter().map(Counter::get).sum()
+    }
+
     pub(super) fn failed(&self, reason: Reason) {
         if let Some(place) = Reason::ALL.iter().position(|known| *known == reason) {
             self.failures[place].add(1);
@@ -131,14 +145,35 @@ impl MemberMetrics {
 
 /// Of the changes of files.
 pub(super) struct SwapMetrics {
-    pub(super) succeeded: Counter,
-    pub(super) failed: Counter,
+    cx: Cx,
 }
 
 impl SwapMetrics {
-    pub(super) fn new(cx: &Cx) -> Arc<Self> {
-        let id = cx.id.to_string();
-        let counter = |outcome| cx.metrics.counter(SWAPS, &[("processor", id.as_str()), ("outcome", outcome)]);
-        Arc::new(Self { succeeded: counter("success"), failed: counter("failure") })
+    pub(super) fn new(cx: &Cx) -> Self {
+        let metrics = Self { cx: cx.clone() };
+        metrics.counter("success", "").add(0);
+        metrics
+    }
+
+    pub(super) fn succeeded(&self) {
+        self.counter("success", "").add(1);
+    }
+
+    /// `reason` is one of a few words.
+    pub(super) fn failed(&self, reason: &str) {
+        self.counter("failure", reason).add(1);
+    }
+
+    /// A new version was tried on so many traces, and voted otherwise than the old one on so many.
+    pub(super) fn tried(&self, policy: &str, traces: u64, disagreements: u64) {
+        let id = self.cx.id.to_string();
+        let labels = [("processor", id.as_str()), ("policy", policy)];
+        self.cx.metrics.counter(TRIED, &labels).add(traces);
+        self.cx.metrics.counter(DISAGREED, &labels).add(disagreements);
+    }
+
+    fn counter(&self, outcome: &str, reason: &str) -> Counter {
+        let id = self.cx.id.to_string();
+        self.cx.metrics.counter(SWAPS, &[("processor", id.as_str()), ("outcome", outcome), ("reason", reason)])
     }
 }

@@ -11,6 +11,8 @@
 
 mod columns;
 mod guest;
+mod recent;
+mod trial;
 mod watch;
 
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use super::engine::off_runtime;
 use super::plugin::Plugin;
 use crate::pipeline::Cx;
 use guest::{Guest, Member};
+use recent::Recent;
 
 /// One policy to be configured.
 #[derive(Clone)]
@@ -139,8 +142,10 @@ pub struct PolicyProblem {
 pub struct Policies {
     guests: Vec<Guest>,
     slots: Vec<Slot>,
-    needs: Needs,
+    needs: Arc<Needs>,
     batch: Batch,
+    /// Where batches are kept for the trial of a new version, if there may be one.
+    recent: Option<Arc<Recent>>,
 }
 
 /// Where a spec's policy is.
@@ -185,7 +190,7 @@ impl Policies {
         for guest in &mut guests {
             guest.settle(&mut needs);
         }
-        Ok(Self { guests, slots, needs, batch: Batch::default() })
+        Ok(Self { guests, slots, needs: Arc::new(needs), batch: Batch::default(), recent: None })
     }
 
     /// What the columns have to hold: `attributes[i]` of [`Columns`] what `attributes[i]` of this names.
@@ -195,6 +200,9 @@ impl Policies {
 
     /// The batch that [`Policies::evaluate`] looks at from now on. A guest gets it when it is first asked.
     pub fn load(&mut self, columns: Arc<Columns>) {
+        if let Some(recent) = &self.recent {
+            recent.push(&self.needs, &columns);
+        }
         self.batch = Batch { columns, generation: self.batch.generation + 1 };
     }
 
@@ -209,6 +217,20 @@ impl Policies {
         for guest in &mut self.guests {
             guest.adopt(&old.guests);
         }
+        if let (Some(own), Some(theirs)) = (&self.recent, &old.recent) {
+            own.inherit(theirs);
+        }
+    }
+
+    /// Keeps the last batches where the watch finds them for the trial of a new version.
+    pub fn watched_by(&mut self, watch: &Watch) {
+        self.recent = Some(watch.recent());
+    }
+
+    /// Failures of the policy of `spec` so far.
+    fn failures(&self, spec: usize) -> u64 {
+        let Slot { guest, member } = self.slots[spec];
+        self.guests[guest].failures(member)
     }
 }
 

@@ -215,7 +215,13 @@ impl Leaves<'_> {
         if self.problems.is_empty() {
             let watched = self.specs.clone();
             match Policies::new(self.specs, self.cx) {
-                Ok(policies) => return Ok(Plugins { policies, watch: Watch::start(watched, self.cx) }),
+                Ok(mut policies) => {
+                    let watch = Watch::start(watched, self.cx);
+                    if let Some(watch) = &watch {
+                        policies.watched_by(watch);
+                    }
+                    return Ok(Plugins { policies, watch });
+                }
                 Err(problems) => {
                     for problem in problems {
                         let path = problem.path.replace('/', "::");

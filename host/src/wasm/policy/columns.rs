@@ -32,6 +32,12 @@ impl Needs {
         place as u32
     }
 
+    /// Whether who needs this has all that `other` needs.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        self.fields.contains(other.fields)
+            && other.attributes.iter().all(|attribute| self.attributes.contains(attribute))
+    }
+
     fn any_of_spans(&self) -> bool {
         self.fields != Fields::empty() || !self.attributes.is_empty()
     }
@@ -114,6 +120,61 @@ impl Columns {
     /// Whether the batch has no traces.
     pub fn is_empty(&self) -> bool {
         self.trace_ids.is_empty()
+    }
+
+    /// What it holds, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let bytes = [
+            self.trace_ids.len() + self.seen.len() + self.span_status.len() + self.span_kind.len() + self.otlp.len(),
+            8 * (self.start.len() + self.duration.len() + self.span_start.len() + self.span_duration.len()),
+            4 * (self.size.len() + self.span_count.len() + self.span_offsets.len() + self.span_name.len()),
+            4 * (self.span_parent.len() + self.span_trace_state.len() + self.event_offsets.len()),
+            4 * (self.link_offsets.len() + self.otlp_offsets.len() + self.dictionary.string_offsets.len()),
+            self.attributes.iter().map(|column| 4 * column.codes.len()).sum(),
+            self.dictionary.string_pool.len() + 8 * (self.dictionary.ints.len() + self.dictionary.doubles.len()),
+        ];
+        bytes.into_iter().sum()
+    }
+
+    /// The same traces for policies that need something else than these columns were made for: what is missing is as if no span had
+    /// it.
+    pub(super) fn fitted(&self, made_for: &Needs, needs: &Needs) -> Self {
+        fn fill<T: Clone + Default>(column: &mut Vec<T>, len: usize) {
+            if column.len() != len {
+                *column = vec![T::default(); len];
+            }
+        }
+        if made_for == needs {
+            return self.clone();
+        }
+        let mut columns = self.clone();
+        let spans = self.span_offsets.last().map_or(0, |last| *last as usize);
+        let last = |offsets: &[u32]| offsets.last().map_or(0, |last| *last as usize);
+        let (events, links) = (last(&self.event_offsets), last(&self.link_offsets));
+        fill(&mut columns.span_offsets, self.len() + 1);
+        fill(&mut columns.otlp_offsets, self.len() + 1);
+        fill(&mut columns.event_offsets, spans + 1);
+        fill(&mut columns.link_offsets, spans + 1);
+        fill(&mut columns.span_status, spans);
+        fill(&mut columns.span_kind, spans);
+        fill(&mut columns.span_start, spans);
+        fill(&mut columns.span_duration, spans);
+        fill(&mut columns.span_name, spans);
+        fill(&mut columns.span_parent, spans);
+        fill(&mut columns.span_trace_state, spans);
+        fill(&mut columns.dictionary.string_offsets, self.dictionary.string_offsets.len().max(1));
+        let attribute = |wanted: &Attribute| {
+            let known = made_for.attributes.iter().position(|attribute| attribute == wanted);
+            let len = match wanted.scope {
+                Scope::Event => events,
+                Scope::Link => links,
+                _ => spans,
+            };
+            let absent = || Column { codes: vec![0; len] };
+            known.and_then(|place| self.attributes.get(place)).cloned().unwrap_or_else(absent)
+        };
+        columns.attributes = needs.attributes.iter().map(attribute).collect();
+        columns
     }
 
     /// The part that a guest needs, borrowed: what only other guests need is empty. `attributes` are places in

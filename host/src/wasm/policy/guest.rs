@@ -180,6 +180,11 @@ impl Guest {
         }
     }
 
+    /// Failures of a policy so far.
+    pub(super) fn failures(&self, place: usize) -> u64 {
+        self.members[place].metrics.failures()
+    }
+
     /// Takes over the state of policies of the same name, kind and form of state.
     pub(super) fn adopt(&mut self, old: &[Self]) {
         for member in &mut self.members {

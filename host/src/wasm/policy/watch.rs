@@ -1,30 +1,38 @@
-//! Swaps plugins whose file changes: a complete new [`Policies`] is built beside the running one, and handed over when all of it
-//! works. Whatever fails keeps the old one.
+//! Swaps plugins whose file changes: the new version is tried beside the running one over the last recorded batches, then a complete
+//! new [`Policies`] is built and handed over. Whatever fails keeps the old one.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::recent::Recent;
+use super::trial::{self, Trial};
 use super::{Policies, PolicySpec};
+use crate::host::health::Degraded;
 use crate::pipeline::Cx;
-use crate::wasm::Plugin;
+use crate::wasm::engine::off_runtime;
 use crate::wasm::files::Files;
 use crate::wasm::metrics::SwapMetrics;
 use crate::wasm::plugin::Origin;
+use crate::wasm::reload::Refused;
+use crate::wasm::{Checked, Outcome, Plugin, Reload};
 
 /// Watches the files that policies were loaded from, on a thread of its own that ends with it.
 pub struct Watch {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
+    /// Held while files are looked at, by the thread or by who asks for it now.
+    worker: Mutex<Worker>,
     inner: Mutex<Inner>,
     /// Told when the watch is over.
     over: Condvar,
+    recent: Arc<Recent>,
 }
 
 #[derive(Default)]
@@ -48,9 +56,15 @@ impl Watch {
         if files.is_empty() {
             return None;
         }
-        let shared = Arc::new(Shared::default());
-        let worker = Worker { specs, files, cx: cx.clone(), metrics: SwapMetrics::new(cx), shared: shared.clone() };
-        let spawned = thread::Builder::new().name("plugin-watch".to_owned()).spawn(move || worker.run(every));
+        let metrics = SwapMetrics::new(cx);
+        let recent = Recent::new(cx.host.clone());
+        let worker = Worker { specs, files, cx: cx.clone(), metrics, refused: BTreeMap::new() };
+        let shared =
+            Arc::new(Shared { worker: Mutex::new(worker), inner: Mutex::default(), over: Condvar::new(), recent });
+        let known: Arc<dyn Reload> = shared.clone();
+        cx.host.wasm.watched_by(Arc::downgrade(&known));
+        let of_thread = shared.clone();
+        let spawned = thread::Builder::new().name("plugin-watch".to_owned()).spawn(move || of_thread.run(every));
         if let Err(error) = spawned {
             tracing::error!(%error, "changes of plugins' files will not be noticed: there is no thread for it");
         }
@@ -61,6 +75,16 @@ impl Watch {
     pub fn take(&self) -> Option<Policies> {
         self.shared.inner.lock().fresh.take()
     }
+
+    /// Looks at the files now instead of at the next poll, and says what came of each. What is new is there to be taken when this
+    /// returns. Takes as long as compiling does.
+    pub fn check_now(&self) -> Vec<Checked> {
+        self.shared.check_now()
+    }
+
+    pub(super) fn recent(&self) -> Arc<Recent> {
+        self.shared.recent.clone()
+    }
 }
 
 impl Drop for Watch {
@@ -70,80 +94,159 @@ impl Drop for Watch {
     }
 }
 
-struct Worker {
-    specs: Vec<PolicySpec>,
-    files: Files,
-    cx: Cx,
-    metrics: Arc<SwapMetrics>,
-    shared: Arc<Shared>,
-}
-
-impl Worker {
-    fn run(mut self, every: Duration) {
+impl Shared {
+    fn run(&self, every: Duration) {
         loop {
             {
-                let mut inner = self.shared.inner.lock();
+                let mut inner = self.inner.lock();
                 if !inner.over {
-                    self.shared.over.wait_for(&mut inner, every);
+                    self.over.wait_for(&mut inner, every);
                 }
                 if inner.over {
                     return;
                 }
             }
-            if self.files.changed() {
-                self.swap();
+            if self.worker.lock().files.changed() {
+                self.check_now();
             }
         }
-    }
-
-    fn swap(&mut self) {
-        match self.build() {
-            Ok(None) => {}
-            Ok(Some((specs, policies))) => {
-                self.specs = specs;
-                self.metrics.succeeded.add(1);
-                let mut inner = self.shared.inner.lock();
-                if !inner.over {
-                    inner.fresh = Some(policies);
-                }
-            }
-            Err(error) => {
-                self.metrics.failed.add(1);
-                tracing::error!(processor = %self.cx.id, "the changed plugin is not used, the old one goes on: {error}");
-            }
-        }
-    }
-
-    /// The specs with what the files hold now, configured; `None` if they hold what they held.
-    fn build(&self) -> Result<Option<(Vec<PolicySpec>, Policies)>, String> {
-        let mut specs = self.specs.clone();
-        let mut any = false;
-        for spec in &mut specs {
-            let Some(Origin { path, pin }) = spec.plugin.origin.clone() else { continue };
-            let plugin = self.cx.host.wasm.load(&path, pin.as_deref());
-            let plugin = plugin.map_err(|error| format!("{}: {error}", path.display()))?;
-            if plugin.digest != spec.plugin.digest {
-                announce(&spec.policy, &path, &spec.plugin, &plugin);
-                spec.plugin = plugin;
-                any = true;
-            }
-        }
-        if !any {
-            return Ok(None);
-        }
-        let policies = Policies::new(specs.clone(), &self.cx).map_err(|problems| {
-            let said = problems
-                .iter()
-                .map(|problem| format!("policy {}: {} {}", specs[problem.spec].policy, problem.path, problem.message));
-            said.collect::<Vec<_>>().join("; ")
-        })?;
-        Ok(Some((specs, policies)))
     }
 }
 
-fn announce(policy: &str, path: &Path, old: &Plugin, new: &Plugin) {
-    let (from, to) = (old.short_digest(), new.short_digest());
-    tracing::info!(policy, file = %path.display(), from, to, version = new.version, "the plugin's file changed");
+impl Reload for Shared {
+    fn check_now(&self) -> Vec<Checked> {
+        let mut held = self.worker.lock();
+        let worker = &mut *held;
+        let (checked, fresh) = off_runtime(|| worker.check(&self.recent));
+        if let Some(mut fresh) = fresh {
+            fresh.recent = Some(self.recent.clone());
+            let mut inner = self.inner.lock();
+            if !inner.over {
+                inner.fresh = Some(fresh);
+            }
+        }
+        checked
+    }
+}
+
+struct Worker {
+    /// What runs, or will from the next tick on.
+    specs: Vec<PolicySpec>,
+    files: Files,
+    cx: Cx,
+    metrics: SwapMetrics,
+    /// Files whose newest content is not used, for as long as it is so.
+    refused: BTreeMap<PathBuf, Degraded>,
+}
+
+impl Worker {
+    /// Looks at all files, and makes new policies if one of them holds something new that works.
+    fn check(&mut self, recent: &Recent) -> (Vec<Checked>, Option<Policies>) {
+        let mut next = self.specs.clone();
+        let mut origins: Vec<Origin> = Vec::new();
+        for origin in self.specs.iter().filter_map(|spec| spec.plugin.origin.as_ref()) {
+            if !origins.contains(origin) {
+                origins.push(origin.clone());
+            }
+        }
+        let mut checked: Vec<_> = origins.iter().map(|origin| self.look(origin, &mut next, recent)).collect();
+        let mut fresh = None;
+        if checked.iter().any(|checked| matches!(checked.outcome, Outcome::Swapped { .. })) {
+            match Policies::configure(next.clone(), &self.cx) {
+                Ok(policies) => {
+                    fresh = Some(policies);
+                    self.specs = next;
+                }
+                Err(problems) => refuse_all(&mut checked, &trial::misconfigured(&next, &problems)),
+            }
+        }
+        for checked in &checked {
+            self.tell(checked);
+        }
+        (checked, fresh)
+    }
+
+    /// Tries what the file holds; what works stands in `next` afterwards.
+    fn look(&self, origin: &Origin, next: &mut [PolicySpec], recent: &Recent) -> Checked {
+        let places: Vec<_> = (0..next.len()).filter(|at| next[*at].plugin.origin.as_ref() == Some(origin)).collect();
+        let old: Vec<_> = places.iter().map(|place| next[*place].clone()).collect();
+        let digest = old.first().map(|spec| spec.plugin.digest.clone()).unwrap_or_default();
+        let outcome = match self.try_file(origin, &old, recent) {
+            Ok(None) => Outcome::Unchanged { digest },
+            Ok(Some((plugin, Trial { compared, disagreements }))) => {
+                for place in &places {
+                    next[*place].plugin = plugin.clone();
+                }
+                Outcome::Swapped { from: digest, to: plugin.digest.clone(), tried: compared, disagreements }
+            }
+            Err(Refused { reason, message }) => Outcome::Refused { digest, reason, message },
+        };
+        let policies = old.into_iter().map(|spec| spec.policy).collect();
+        Checked { component: self.cx.id.to_string(), policies, file: origin.path.clone(), outcome }
+    }
+
+    /// What the file holds, if that is something new and stood its trial.
+    fn try_file(
+        &self,
+        origin: &Origin,
+        old: &[PolicySpec],
+        recent: &Recent,
+    ) -> Result<Option<(Arc<Plugin>, Trial)>, Refused> {
+        let plugin = self.cx.host.wasm.load(&origin.path, origin.pin.as_deref())?;
+        if old.iter().all(|spec| spec.plugin.digest == plugin.digest) {
+            return Ok(None);
+        }
+        let new: Vec<_> = old.iter().map(|spec| PolicySpec { plugin: plugin.clone(), ..spec.clone() }).collect();
+        let trials = trial::run(old, &new, &recent.batches(), &self.cx)?;
+        let mut sum = Trial::default();
+        for (spec, Trial { compared, disagreements }) in new.iter().zip(trials) {
+            self.metrics.tried(&spec.policy, compared, disagreements);
+            sum.compared += compared;
+            sum.disagreements += disagreements;
+        }
+        Ok(Some((plugin, sum)))
+    }
+
+    /// In the log, the metrics and the host's health.
+    fn tell(&mut self, Checked { policies, file, outcome, .. }: &Checked) {
+        let policies = policies.join(", ");
+        match outcome {
+            Outcome::Unchanged { .. } => drop(self.refused.remove(file)),
+            Outcome::Swapped { from, to, tried, disagreements } => {
+                self.refused.remove(file);
+                self.metrics.succeeded();
+                let (from, to) = (short(from), short(to));
+                tracing::info!(
+                    policies, file = %file.display(), from, to, tried, disagreements,
+                    "the plugin's file changed; the new version takes over"
+                );
+            }
+            Outcome::Refused { digest, reason, message } => {
+                self.metrics.failed(reason);
+                let why = format!("{} holds a plugin that is not used: {message}", file.display());
+                tracing::error!(
+                    processor = %self.cx.id, policies, file = %file.display(), reason, running = short(digest),
+                    "the changed plugin is not used, the old one goes on: {message}"
+                );
+                // The old guard goes after the new one has come: it is degraded all the time.
+                let degraded = Degraded::new(&self.cx.host, &self.cx.id.to_string(), why);
+                self.refused.insert(file.clone(), degraded);
+            }
+        }
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// All together do not work although each did.
+fn refuse_all(checked: &mut [Checked], Refused { reason, message }: &Refused) {
+    for Checked { outcome, .. } in checked {
+        if let Outcome::Swapped { from, .. } = outcome {
+            *outcome = Outcome::Refused { digest: std::mem::take(from), reason, message: message.clone() };
+        }
+    }
 }
 
 #[cfg(test)]

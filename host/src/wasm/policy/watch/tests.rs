@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
@@ -108,4 +109,64 @@ fn embedded_policies_have_nothing_to_watch() {
     let cx = cx();
     let always = spec(&crate::wasm::testing::embedded(), "always_sample", json!({}));
     assert!(Watch::start(vec![always], &cx).is_none());
+}
+
+#[test]
+fn checking_now_says_what_came_of_each_file() {
+    let (cx, dir) = (cx(), Dir::new());
+    let named = |name: &str, path: &Path| PolicySpec { policy: name.to_owned(), ..counts(path, &cx.host.wasm) };
+    let (one, two) = (dir.file("one.wasm", HOSTILE), dir.file("two.wasm", HOSTILE));
+    let specs = vec![named("a", &one), named("b", &two)];
+    let mut running = Policies::new(specs.clone(), &cx).expect("good configurations");
+    let watch = Watch::start_polling(specs, &cx, Duration::from_hours(1)).expect("files to watch");
+    running.watched_by(&watch);
+    running.load(columns(6));
+    let outcomes = || cx.host.wasm.check_now().into_iter().map(|checked| checked.outcome).collect::<Vec<_>>();
+    let unchanged = |outcome: &Outcome| matches!(outcome, Outcome::Unchanged { .. });
+    assert!(outcomes().iter().all(unchanged));
+
+    // One works and is swapped for although the other does not.
+    dir.file("one.wasm", &variant(b"new"));
+    dir.file("two.wasm", EMBEDDED);
+    let checked = cx.host.wasm.check_now();
+    assert_eq!((checked[0].component.as_str(), checked[0].policies[0].as_str()), ("tail_sampling", "a"));
+    let Outcome::Swapped { from, to, tried, disagreements } = &checked[0].outcome else { panic!("{checked:?}") };
+    assert!(from != to && (*tried, *disagreements) == (6, 0), "{checked:?}");
+    let Outcome::Refused { reason, message, .. } = &checked[1].outcome else { panic!("{checked:?}") };
+    assert!(*reason == "configure" && message.contains("no kind \"counts\""), "{checked:?}");
+    assert_eq!(count(&cx, "tailrace_plugin_swaps", &[("outcome", "failure"), ("reason", "configure")]), 1);
+    assert_eq!(count(&cx, "tailrace_plugin_trial_traces", &[("policy", "a")]), 6);
+    assert!(watch.take().is_some(), "at once");
+    let degraded = cx.host.health.degraded();
+    assert!(
+        degraded.len() == 1 && degraded[0].0 == "tail_sampling" && degraded[0].1.contains("two.wasm"),
+        "{degraded:?}"
+    );
+
+    dir.file("two.wasm", HOSTILE);
+    assert!(outcomes().iter().all(unchanged), "it is what it was");
+    assert!(cx.host.health.degraded().is_empty());
+    drop(watch);
+    wait("its end", || cx.host.wasm.check_now().is_empty().then_some(()));
+}
+
+#[test]
+fn disagreements_are_told_and_recording_goes_on() {
+    let (cx, dir) = (cx(), Dir::new());
+    let path = dir.file("p.wasm", EMBEDDED);
+    let plugin = cx.host.wasm.load(&path, None).expect("a good plugin");
+    // The hostile component has a kind of that name too, which votes for nothing.
+    let mut specs = vec![spec(&plugin, "always_sample", json!({}))];
+    specs[0].policy = "mine".to_owned();
+    let mut running = Policies::new(specs.clone(), &cx).expect("a good configuration");
+    let watch = Watch::start_polling(specs, &cx, Duration::from_hours(1)).expect("a file to watch");
+    running.watched_by(&watch);
+    running.load(columns(4));
+    dir.file("p.wasm", HOSTILE);
+    let checked = watch.check_now();
+    let Outcome::Swapped { tried: 4, disagreements: 4, .. } = checked[0].outcome else { panic!("{checked:?}") };
+    let mut fresh = watch.take().expect("a disagreement is no failure");
+    fresh.adopt(&mut running);
+    fresh.load(columns(2));
+    assert_eq!(watch.recent().batches().len(), 2, "it goes on recording");
 }
