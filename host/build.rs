@@ -5,6 +5,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +32,45 @@ fn main() {
     for name in ["policies", "hostile"] {
         let built = target_dir.join(TARGET).join("release").join(format!("tailrace_{name}.wasm"));
         copy_if_changed(&built, &out.join(format!("{name}.wasm")));
+    }
+    embed_sdks(root, &out);
+}
+
+/// The SDKs' files and the contract as a table, for `tailrace plugin new`.
+fn embed_sdks(root: &Path, out: &Path) {
+    let mut files = Vec::new();
+    for folder in ["sdk", "wit"] {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+        list(&root.join(folder), &mut files);
+    }
+    files.sort();
+    let mut table = "/// Path in tailrace's repository, and content.\nconst FILES: &[(&str, &[u8])] = &[\n".to_owned();
+    for file in files {
+        let path = file.strip_prefix(root).ok().and_then(Path::to_str).expect("below the root, and UTF-8");
+        let file = file.to_str().expect("UTF-8");
+        writeln!(table, "    ({path:?}, include_bytes!({file:?})),").expect("strings grow");
+    }
+    // The versions that the shipped plugins are built with; cargo drops what a project does not use.
+    let lock = root.join("plugins/Cargo.lock");
+    let lock = lock.to_str().expect("UTF-8");
+    writeln!(table, "    (\"sdk/rust/template/Cargo.lock\", include_bytes!({lock:?})),\n];").expect("strings grow");
+    let path = out.join("sdk.rs");
+    if fs::read_to_string(&path).ok().as_ref() != Some(&table) {
+        fs::write(&path, table).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
+/// What compilers leave behind, and what only makes the SDKs, is no part of them.
+fn list(folder: &Path, files: &mut Vec<PathBuf>) {
+    const NOT_THESE: [&str; 5] = ["target", "node_modules", "__pycache__", "Cargo.lock", "generate.sh"];
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    for entry in entries {
+        let entry = entry.expect("readable");
+        let path = entry.path();
+        if NOT_THESE.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
+        if path.is_dir() { list(&path, files) } else { files.push(path) }
     }
 }
 

@@ -1,0 +1,102 @@
+//! `tailrace plugin build`: runs the language's toolchain, makes a component of what it gives, adds a manifest, and asks the host
+//! whether it would load it.
+
+mod c;
+mod component;
+mod go;
+mod js;
+mod project;
+mod python;
+mod rust;
+mod tool;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use self::project::Project;
+use super::sdk::Language;
+use crate::wasm::{Inspected, Plugin, Wasm};
+
+/// `tailrace plugin build [DIR]`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// The project.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Where the component goes; DIR/NAME.wasm if not given.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Build {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let dir = self.dir.canonicalize().with_context(|| format!("can not open {}", self.dir.display()))?;
+        let Some(language) = Language::of(&dir) else {
+            bail!(
+                "{} is no plugin's project: it has no Cargo.toml, go.mod, package.json, app.py or *.c",
+                self.dir.display()
+            )
+        };
+        let built = match language {
+            Language::Rust => rust::build(&dir),
+            Language::C => c::build(&dir),
+            Language::Go => go::build(&dir),
+            Language::Js => js::build(&dir),
+            Language::Python => python::build(&dir),
+        }?;
+        let output = match &self.output {
+            Some(output) => output.clone(),
+            None => self.dir.join(format!("{}.wasm", built.project.name)),
+        };
+        let plugin = install(&built, &output)?;
+        report(&output, &plugin)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What a toolchain made.
+struct Built {
+    project: Project,
+    /// A component, or a core module that is to become one.
+    bytes: Vec<u8>,
+}
+
+impl Built {
+    fn read(project: Project, file: &Path) -> anyhow::Result<Self> {
+        let bytes = fs::read(file).with_context(|| format!("the toolchain left no {}", file.display()))?;
+        Ok(Self { project, bytes })
+    }
+}
+
+/// Puts the component in its place once the host has loaded it; until then there is the old one, or none.
+fn install(built: &Built, output: &Path) -> anyhow::Result<std::sync::Arc<Plugin>> {
+    let component = component::finish(&built.bytes, &built.project)?;
+    let fresh = output.with_extension("wasm.new");
+    fs::write(&fresh, component).with_context(|| format!("can not write {}", fresh.display()))?;
+    let loaded = Wasm::default().load(&fresh, None).context("the host would not load what was built");
+    match loaded {
+        Ok(plugin) => {
+            fs::rename(&fresh, output).with_context(|| format!("can not write {}", output.display()))?;
+            Ok(plugin)
+        }
+        Err(error) => {
+            // Nothing is lost if it stays.
+            let _ = fs::remove_file(&fresh);
+            Err(error)
+        }
+    }
+}
+
+fn report(output: &Path, plugin: &Plugin) -> anyhow::Result<()> {
+    let Inspected { bytes, .. } = Inspected::read(output)?;
+    let kinds: Vec<_> = plugin.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    println!("file     {}", output.display());
+    println!("size     {bytes} bytes");
+    println!("digest   sha256:{}", plugin.digest);
+    println!("offers   {}", kinds.join(", "));
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! The SDKs, the templates and the contract, as they are embedded in the binary.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+/// A language that plugins are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    /// Rust, with cargo.
+    Rust,
+    /// C, with zig or clang.
+    C,
+    /// Go, with its standard compiler.
+    Go,
+    /// JavaScript, run by `QuickJS`.
+    Js,
+    /// Python, run by `CPython`.
+    Python,
+}
+
+impl Language {
+    /// The language that a project is written in, told by its files.
+    pub(super) fn of(project: &Path) -> Option<Self> {
+        let has = |name: &str| project.join(name).exists();
+        match () {
+            () if has("Cargo.toml") => Some(Self::Rust),
+            () if has("go.mod") => Some(Self::Go),
+            () if has("package.json") => Some(Self::Js),
+            () if has("app.py") => Some(Self::Python),
+            () if !c_sources(project).is_empty() => Some(Self::C),
+            () => None,
+        }
+    }
+
+    /// Its folder below `sdk`.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Rust => "sdk/rust/",
+            Self::C => "sdk/c/",
+            Self::Go => "sdk/go/",
+            Self::Js => "sdk/js/",
+            Self::Python => "sdk/python/",
+        }
+    }
+
+    /// The files of a new project: path and content. The SDK and the contract lie where they lie in tailrace's repository, the
+    /// files of the templates (that of the language, and what all have) at the top.
+    pub(super) fn files(self) -> impl Iterator<Item = (&'static str, &'static [u8])> {
+        FILES.iter().filter_map(move |&(path, content)| {
+            let template = path.strip_prefix(self.folder()).unwrap_or(path);
+            let template = template.strip_prefix("template/").or_else(|| template.strip_prefix("sdk/template/"));
+            let needed = path.starts_with(self.folder()) || path == "wit/plugin.wit";
+            template.or(needed.then_some(path)).map(|path| (path, content))
+        })
+    }
+}
+
+/// The C files at the top of a project.
+pub(super) fn c_sources(project: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(project).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut sources: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "c")).collect();
+    sources.sort();
+    sources
+}
+
+include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
