@@ -1,5 +1,5 @@
 # Everything a developer types. `make run` and `make test` work on a fresh clone of a machine with git, make, a C compiler,
-# cmake and rustup; they install what else they need.
+# cmake and rustup; they install what else they need. `make test` builds plugins in all languages: it needs Go, Node.js and Python too.
 
 TOOLCHAIN := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 CARGO := cargo

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what the end-to-end tests need beside the binary: the Python OpenTelemetry SDK with both OTLP exporters, of pinned
-# versions, in a virtual environment below target/. Does nothing when that stands already.
+# Sets up what the end-to-end tests need beside the binary, of pinned versions, below target/: the Python OpenTelemetry SDK with both OTLP
+# exporters, and the compilers of plugins in C, Python and JavaScript. Does nothing when that stands already. Go is the machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,4 +25,20 @@ if ! cmp -s "$requirements" "$stamp"; then
   "$python" -m venv "$venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
   cp "$requirements" "$stamp"
+fi
+
+missing() { # COMMAND HINT
+  command -v "$1" >/dev/null || { echo "tests/setup.sh: needs $1 ($2)" >&2; exit 1; }
+}
+missing go "1.25 or newer, https://go.dev/dl"
+missing npm "Node.js 20 or newer; Debian: apt-get install npm"
+
+# The version that new projects get.
+manifest=sdk/js/template/package.json
+node=target/node
+if ! cmp -s "$manifest" "$node/package.json"; then
+  rm -rf "$node"
+  mkdir -p "$node"
+  cp "$manifest" "$node/package.json"
+  npm install --prefix "$node" --no-fund --no-audit --loglevel=error
 fi
