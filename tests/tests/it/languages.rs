@@ -1,14 +1,15 @@
 //! A plugin in each language, as its author makes it: `plugin new`, `plugin build`, a gateway that runs it. This is the check that the contract
-//! means the same everywhere.
+//! means the same everywhere: the template votes and refuses a bad configuration, `examples/plugins/first-errors` logs, counts, and
+//! hands its state over to its next version.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use tailrace_otlp::Signal;
 use tailrace_tests::backend::Backend;
 use tailrace_tests::host::{Setup, binary};
 use tailrace_tests::telemetry::{Trace, text};
-use tailrace_tests::workspace;
+use tailrace_tests::{data, workspace};
 use tempfile::TempDir;
 
 use crate::yaml;
@@ -16,35 +17,51 @@ use crate::yaml;
 #[tokio::test]
 async fn rust() {
     votes("rust").await;
+    keeps_state("rust", "lib.rs", "src/lib.rs").await;
 }
 
 #[tokio::test]
 async fn c() {
     votes("c").await;
+    keeps_state("c", "first_errors.c", "first_errors.c").await;
 }
 
 #[tokio::test]
 async fn go() {
     votes("go").await;
+    keeps_state("go", "main.go", "main.go").await;
 }
 
 #[tokio::test]
 async fn javascript() {
     votes("js").await;
+    keeps_state("js", "app.js", "app.js").await;
 }
 
 #[tokio::test]
 async fn python() {
     votes("python").await;
+    keeps_state("python", "app.py", "app.py").await;
 }
 
 /// A project fresh from `plugin new`, built, and asked by a gateway.
 async fn votes(language: &'static str) {
-    let project = tokio::task::spawn_blocking(move || Project::new(language)).await.expect("no panic");
+    let work = move || Project::new("my-own-policy", language).build();
+    let project = tokio::task::spawn_blocking(work).await.expect("no panic");
     let module = project.module();
 
+    gold_is_kept(&module, "my_own_policy", language).await;
+
+    // What the policy has against a configuration reaches whoever wrote it, with its place.
+    let ended = Setup::new(config("127.0.0.1:1", &module, "my_own_policy", "{tier: ''}")).spawn().ended().await;
+    assert_eq!(ended.status.code(), Some(1), "{language}: {}", ended.log);
+    assert!(ended.log.contains("must") && ended.log.contains("tier"), "{language}: {}", ended.log);
+}
+
+/// A gateway with this policy keeps gold, and nothing else.
+async fn gold_is_kept(module: &Path, kind: &str, what: &str) {
     let backend = Backend::start().await;
-    let mut host = Setup::new(config(backend.address(), &module, "{tier: gold}")).start().await;
+    let mut host = Setup::new(config(backend.address(), module, kind, "{tier: gold}")).start().await;
     let of = |id: u128, tier: &str| Trace::new(id).with(text("customer.tier", tier));
     for trace in [of(1, "gold"), of(2, "silver"), Trace::new(3), of(4, "gold")] {
         let answer = host.grpc().send(Signal::Traces, &trace.request()).await;
@@ -54,58 +71,108 @@ async fn votes(language: &'static str) {
     host.wait_for_metric("otelcol_processor_tail_sampling_global_count_traces_sampled", &[], 4.0).await;
     let metrics = host.metrics().await;
     let counted = |verdict: &str| metrics.sum("otelcol_tailrace_plugin_votes", &[("verdict", verdict)]);
-    assert!((counted("sample") - 2.0).abs() < 0.1 && (counted("no") - 2.0).abs() < 0.1, "{language}");
-    assert!(metrics.sum("otelcol_tailrace_plugin_failures", &[]) < 0.5, "{language}: {}", host.log());
+    assert!((counted("sample") - 2.0).abs() < 0.1 && (counted("no") - 2.0).abs() < 0.1, "{what}");
+    assert!(metrics.sum("otelcol_tailrace_plugin_failures", &[]) < 0.5, "{what}: {}", host.log());
     assert!(host.is_running());
     assert!(host.stop().await.status.success());
     let arrived: Vec<_> = backend.traces().into_keys().collect();
-    assert_eq!(arrived, [Trace::new(1).id_bytes(), Trace::new(4).id_bytes()], "{language}");
-
-    // What the policy has against a configuration reaches whoever wrote it, with its place.
-    let ended = Setup::new(config("127.0.0.1:1", &module, "{tier: ''}")).spawn().ended().await;
-    assert_eq!(ended.status.code(), Some(1), "{language}: {}", ended.log);
-    assert!(ended.log.contains("must") && ended.log.contains("tier"), "{language}: {}", ended.log);
+    assert_eq!(arrived, [Trace::new(1).id_bytes(), Trace::new(4).id_bytes()], "{what}");
 }
 
-fn config(backend: &str, module: &Path, settings: &str) -> String {
+/// The example in this language: its state outlives a swap.
+async fn keeps_state(language: &'static str, source: &'static str, place: &'static str) {
+    let work = move || {
+        let project = Project::new("first-errors", language);
+        let example = workspace().join("examples/plugins/first-errors").join(source);
+        std::fs::copy(example, project.dir().join(place)).expect("copied");
+        project.build()
+    };
+    let project = tokio::task::spawn_blocking(work).await.expect("no panic");
+
+    let backend = Backend::start().await;
+    let settings = "{service: checkout, limit: 2}";
+    let host = Setup::new(config(backend.address(), &project.module(), "first_errors", settings)).start().await;
+    let decided = async |traces: f64| {
+        host.wait_for_metric("otelcol_processor_tail_sampling_global_count_traces_sampled", &[], traces).await;
+    };
+    for (sent, trace) in [(1.0, Trace::new(1)), (2.0, Trace::new(2).error()), (3.0, Trace::new(3).error())] {
+        let answer = host.grpc().send(Signal::Traces, &trace.request()).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        decided(sent).await;
+    }
+    let kept = [("counter", "first_errors_kept")];
+    assert!((host.metrics().await.sum("otelcol_tailrace_plugin_counter", &kept) - 2.0).abs() < 0.1, "{language}");
+    assert!(host.log().contains("the last one is in operation-3"), "{language}: {}", host.log());
+
+    // Another digest, the same policy: what it has kept so far is handed over.
+    project.touch();
+    host.wait_for_metric("otelcol_tailrace_plugin_swaps", &[("outcome", "success")], 1.0).await;
+    let answer = host.grpc().send(Signal::Traces, &Trace::new(4).error().request()).await;
+    assert!(answer.is_ok(), "{answer:?}");
+    decided(4.0).await;
+    assert!(host.metrics().await.sum("otelcol_tailrace_plugin_failures", &[]) < 0.5, "{language}: {}", host.log());
+    assert!(host.stop().await.status.success());
+    let arrived: Vec<_> = backend.traces().into_keys().collect();
+    assert_eq!(arrived, [Trace::new(2).id_bytes(), Trace::new(3).id_bytes()], "{language}");
+}
+
+fn config(backend: &str, module: &Path, kind: &str, settings: &str) -> String {
     let processors = format!(
         "  tail_sampling:
     decision_wait: 1s
     policies:
-      - {{name: vip, type: wasm, wasm: {{module: '{}', policy: my_own_policy, config: {settings}}}}}
+      - {{name: vip, type: wasm, wasm: {{module: '{}', policy: {kind}, config: {settings}}}}}
 ",
         module.display()
     );
     yaml::config(&processors, &yaml::queued("otlp_grpc", backend), &[("traces", "tail_sampling", "otlp_grpc")])
 }
 
-/// A project that was made and built by the binary.
+/// A project that the binary makes and builds.
 struct Project {
     folder: TempDir,
+    name: &'static str,
+    language: &'static str,
 }
 
 impl Project {
-    fn new(language: &str) -> Self {
-        let project = Self { folder: tempfile::tempdir().expect("a folder") };
-        project.tailrace(&["plugin", "new", "my-own-policy", "--lang", language]);
-        let built = project.tailrace(&["plugin", "build", "my-own-policy"]);
-        let said = String::from_utf8_lossy(&built.stdout);
-        assert!(said.contains("offers   my_own_policy"), "{said}");
-        let inspected = project.tailrace(&["plugin", "inspect", "my-own-policy/my-own-policy.wasm"]);
-        let said = String::from_utf8_lossy(&inspected.stdout);
-        assert!(said.contains("my-own-policy") && said.contains("0.1.0"), "{said}");
-        if language != "rust" {
-            assert!(!said.contains("wasi:"), "only Rust's standard library asks for WASI: {said}");
-        }
+    fn new(name: &'static str, language: &'static str) -> Self {
+        let project = Self { folder: tempfile::tempdir().expect("a folder"), name, language };
+        project.tailrace(&["plugin", "new", name, "--lang", language]);
         project
     }
 
-    fn module(&self) -> PathBuf {
-        self.folder.path().join("my-own-policy/my-own-policy.wasm")
+    fn build(self) -> Self {
+        let built = self.tailrace(&["plugin", "build", self.name]);
+        let offers = format!("offers   {}", self.name.replace('-', "_"));
+        assert!(built.contains(&offers), "{built}");
+        let inspected = self.tailrace(&["plugin", "inspect", &self.module().to_string_lossy()]);
+        assert!(inspected.contains(self.name) && inspected.contains("0.1.0"), "{inspected}");
+        if self.language != "rust" {
+            assert!(!inspected.contains("wasi:"), "only Rust's standard library asks for WASI: {inspected}");
+        }
+        self
     }
 
-    /// Runs the binary where the compilers are that `tests/setup.sh` has installed.
-    fn tailrace(&self, arguments: &[&str]) -> Output {
+    fn dir(&self) -> PathBuf {
+        self.folder.path().join(self.name)
+    }
+
+    fn module(&self) -> PathBuf {
+        self.dir().join(format!("{}.wasm", self.name))
+    }
+
+    /// Adds an empty custom section, called x.
+    fn touch(&self) {
+        let mut bytes = std::fs::read(self.module()).expect("readable");
+        bytes.extend([0, 2, 1, b'x']);
+        let fresh = self.dir().join("fresh");
+        std::fs::write(&fresh, bytes).expect("written");
+        std::fs::rename(fresh, self.module()).expect("renamed");
+    }
+
+    /// Runs the binary where the compilers are that `tests/setup.sh` has installed, and gives what it says.
+    fn tailrace(&self, arguments: &[&str]) -> String {
         let target = workspace().join("target");
         let python = target.join("python");
         assert!(python.join("bin/componentize-py").exists(), "run tests/setup.sh");
@@ -118,8 +185,14 @@ impl Project {
         command.env("VIRTUAL_ENV", python).env("CARGO_TARGET_DIR", target.join("plugins"));
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         let output = command.output().expect("the binary runs");
-        let said = || String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {}", said());
-        output
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
+}
+
+/// A component that was built when 0.1.0 was frozen: no later host may refuse it.
+#[tokio::test]
+async fn what_was_built_for_the_first_version_loads_for_ever() {
+    let module = data("plugins/keep_vip-0.1.0.wasm");
+    gold_is_kept(&module, "keep_vip", "0.1.0").await;
 }
