@@ -271,6 +271,19 @@ pub struct Cx {
     pub host: Arc<Host>,
 }
 
+impl Cx {
+    /// For what runs a component's parts without a graph: commands on plugins. Its metrics and memory are nobody else's.
+    pub fn offline() -> Self {
+        Self {
+            id: ComponentId { kind: "offline".to_owned(), name: None },
+            pipeline: None,
+            signal: None,
+            metrics: Metrics::default(),
+            host: Host::new(),
+        }
+    }
+}
+
 /// Brings data into the process. One instance per id, shared by all pipelines and signals that name it.
 pub trait Receiver: Send + Sync + Sized + 'static {
     /// The canonical type name in YAML.

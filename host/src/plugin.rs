@@ -5,9 +5,11 @@ mod inspect;
 mod new;
 mod sdk;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use anyhow::Context as _;
+use clap::{Subcommand, ValueEnum};
 
 /// The commands below `tailrace plugin`.
 #[derive(Debug, Subcommand)]
@@ -16,7 +18,7 @@ pub enum Plugin {
     New(new::New),
     /// Makes a component of a project.
     Build(build::Build),
-    /// Says what a plugin's file holds, without running it.
+    /// Says what a plugin's file holds, without running it unless it has to.
     Inspect(inspect::Inspect),
 }
 
@@ -28,5 +30,33 @@ impl Plugin {
             Self::Build(command) => command.run(),
             Self::Inspect(command) => command.run(),
         }
+    }
+}
+
+/// How a command says what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// A policy's configuration on the command line: JSON, or a file of it behind an `@`.
+fn config_argument(argument: &str) -> anyhow::Result<serde_json::Value> {
+    match argument.strip_prefix('@') {
+        None => serde_json::from_str(argument).context("the configuration is not JSON"),
+        Some(path) => {
+            let text = std::fs::read(path).with_context(|| format!("can not read {path}"))?;
+            serde_json::from_slice(&text).with_context(|| format!("{path} is not JSON"))
+        }
+    }
+}
+
+/// To stdout; a reader that has gone away (`| head`) is no failure.
+fn write_out(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }

@@ -29,7 +29,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-pub use plugin::{Inspected, Kind, Plugin, PluginError};
+pub use plugin::{Inspected, Kind, Manifest, ManifestKind, Plugin, PluginError};
 pub use reload::{Checked, Outcome, Reload};
 
 /// The policies that ship with the host; built by `build.rs`.

@@ -1,9 +1,11 @@
 //! From bytes to a plugin: the checks that need no code to run, compiling, and what the plugin says of itself.
 
 mod inspect;
+mod manifest;
 mod worlds;
 
 pub use inspect::Inspected;
+pub use manifest::{Manifest, ManifestKind};
 
 use std::fs::File;
 use std::io::Read;
@@ -38,7 +40,7 @@ pub struct Plugin {
     /// The transforms it offers.
     pub transforms: Vec<Kind>,
     /// Names of the counters that its policies add to.
-    pub(super) counters: Vec<String>,
+    pub counters: Vec<String>,
     /// What the reasons of its votes mean.
     pub reasons: Vec<String>,
     pub(super) origin: Option<Origin>,
@@ -216,6 +218,18 @@ impl Plugin {
     /// The first 12 digits of the digest, for labels and messages.
     pub fn short_digest(&self) -> &str {
         &self.digest[..12]
+    }
+
+    /// The kind of this name or, without one, the only one that there is.
+    pub fn choose(&self, name: Option<&str>) -> Result<&Kind, PluginError> {
+        let kinds = || self.kinds.iter().map(|kind| kind.name.as_str()).collect::<Vec<_>>().join(", ");
+        match (name, self.kinds.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(PluginError::Unsuitable(format!("has several kinds, name one of them: {}", kinds()))),
+            (Some(name), _) => {
+                self.kind(name).ok_or_else(|| PluginError::Unsuitable(format!("has no kind {name}, but {}", kinds())))
+            }
+        }
     }
 
     pub(super) fn kind(&self, name: &str) -> Option<&Kind> {

@@ -11,12 +11,12 @@ use crate::{config, host};
 
 /// One kind that a component offers: a [`Policy`] with its type erased.
 pub struct Kind {
-    name: &'static str,
-    summary: &'static str,
-    schema: &'static str,
-    state_schema: &'static str,
-    counters: &'static [&'static str],
-    reasons: &'static [&'static str],
+    pub(crate) name: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) schema: &'static str,
+    pub(crate) state_schema: &'static str,
+    pub(crate) counters: &'static [&'static str],
+    pub(crate) reasons: &'static [&'static str],
     configure: fn(&str) -> Result<Box<dyn Erased>, Diagnostics>,
 }
 

@@ -62,7 +62,8 @@ pub mod bindings;
 mod component;
 mod config;
 mod host;
-mod manifest;
+#[doc(hidden)]
+pub mod manifest;
 mod policy;
 pub mod testing;
 
@@ -74,5 +75,5 @@ pub use policy::{Diagnostics, Needs, Policy, Verdict, Votes};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::component::{Component, Exports, Kind};
-    pub use crate::manifest::{join, joined_len};
+    pub use crate::manifest;
 }

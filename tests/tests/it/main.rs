@@ -7,6 +7,7 @@ mod hostile_input;
 mod languages;
 mod memory;
 mod own_metrics;
+mod plugin_tools;
 mod plugins;
 mod reload;
 mod sdk;

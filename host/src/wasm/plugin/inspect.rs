@@ -2,50 +2,53 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
 use wasmparser::{Parser, Payload};
 
+use super::manifest::{self, Manifest};
 use super::{PluginError, Source};
 use crate::wasm::wasi::GRANTED;
-
-/// What a plugin says of itself in the custom section `tailrace:manifest`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub(super) struct Manifest {
-    pub(super) name: Option<String>,
-    pub(super) version: Option<String>,
-}
 
 /// The interfaces that plugins export, without their version.
 const SAMPLING: &str = "tailrace:plugin/sampling";
 const TRANSFORM: &str = "tailrace:plugin/transform";
 /// Versions that share a track match each other.
 const TRACK: &str = "0.1.";
-const MANIFEST: &str = "tailrace:manifest";
 
 /// What a file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
-    /// From the manifest.
-    pub name: Option<String>,
-    /// From the manifest.
-    pub version: Option<String>,
+    /// The custom section; empty where there is none.
+    pub manifest: Manifest,
+    /// Whether the manifest says of everything that is exported what the guest would.
+    pub is_complete: bool,
     /// SHA-256 in hex.
     pub digest: String,
     /// The size of the file.
     pub bytes: usize,
-    /// Interfaces that it asks for.
-    pub imports: Vec<String>,
+    /// Interfaces that it asks for, and whether plugins get them.
+    pub imports: Vec<(String, bool)>,
     /// Interfaces that it offers.
     pub exports: Vec<String>,
+    /// Why this host would not load it, as far as that can be seen from outside.
+    pub refused: Option<String>,
 }
 
 impl Inspected {
     /// Reads a file that is a component, whether this host would run it or not.
     pub fn read(path: &Path) -> Result<Self, PluginError> {
         let Source { bytes, digest, .. } = Source::read(path, None)?;
-        let Outline { imports, exports, manifest } = outline(&bytes)?;
-        Ok(Self { name: manifest.name, version: manifest.version, digest, bytes: bytes.len(), imports, exports })
+        let outline = outline(&bytes)?;
+        let (manifest, worlds) = (&outline.manifest, outline.check());
+        let is_complete =
+            worlds.as_ref().is_ok_and(|(sampling, transform)| manifest.is_complete(*sampling, *transform));
+        let refused = worlds.err().map(|error| error.to_string());
+        let Outline { imports, exports, manifest, .. } = outline;
+        let imports = imports.into_iter().map(|import| {
+            let granted = is_granted(&import);
+            (import, granted)
+        });
+        let imports = imports.collect();
+        Ok(Self { manifest, is_complete, digest, bytes: bytes.len(), imports, exports, refused })
     }
 }
 
@@ -62,14 +65,12 @@ pub(super) struct Checked {
 /// Refuses what is not a plugin, or imports what plugins do not get.
 pub(super) fn inspect(bytes: &[u8]) -> Result<Checked, PluginError> {
     let outline = outline(bytes)?;
-    for import in &outline.imports {
-        let (name, _) = split_version(import);
-        if !GRANTED.contains(&name) {
-            return Err(PluginError::Import(import.clone()));
-        }
-    }
-    let (sampling, transform) = outline.worlds()?;
+    let (sampling, transform) = outline.check()?;
     Ok(Checked { manifest: outline.manifest, sampling, transform })
+}
+
+fn is_granted(import: &str) -> bool {
+    GRANTED.contains(&split_version(import).0)
 }
 
 fn outline(bytes: &[u8]) -> Result<Outline, PluginError> {
@@ -99,6 +100,8 @@ struct Outline {
     imports: Vec<String>,
     exports: Vec<String>,
     manifest: Manifest,
+    /// How deep the manifest lies: of a composed component, the outermost counts.
+    manifest_depth: Option<u32>,
 }
 
 impl Outline {
@@ -121,14 +124,25 @@ impl Outline {
                     }
                 }
                 // Rust's linker leaves it in the core module inside the component.
-                Payload::CustomSection(section) if section.name() == MANIFEST && outline.manifest.name.is_none() => {
-                    let line = section.data().split(|byte| *byte == b'\n').next().unwrap_or_default();
-                    outline.manifest = serde_json::from_slice(line).unwrap_or_default();
+                Payload::CustomSection(section) if section.name() == manifest::SECTION => {
+                    if outline.manifest_depth.is_none_or(|known| depth < known)
+                        && let Some(manifest) = Manifest::parse(section.data())
+                    {
+                        (outline.manifest, outline.manifest_depth) = (manifest, Some(depth));
+                    }
                 }
                 _ => {}
             }
         }
         Ok(outline)
+    }
+
+    /// Whether it exports sampling and transform, at least one of the two; and nothing is imported that is never granted.
+    fn check(&self) -> Result<(bool, bool), PluginError> {
+        match self.imports.iter().find(|import| !is_granted(import)) {
+            Some(import) => Err(PluginError::Import(import.clone())),
+            None => self.worlds(),
+        }
     }
 
     /// Whether it exports sampling and transform; at least one of the two.
