@@ -1,9 +1,14 @@
 //! `tailrace plugin`: what authors of plugins do beside writing code.
 
+mod budget;
 mod build;
+mod capture;
 mod inspect;
+mod locate;
 mod new;
+mod otlp;
 mod sdk;
+mod test;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -20,6 +25,8 @@ pub enum Plugin {
     Build(build::Build),
     /// Says what a plugin's file holds, without running it unless it has to.
     Inspect(inspect::Inspect),
+    /// Asks a plugin about traces and compares its verdicts with those that cases.yaml expects.
+    Test(test::Test),
 }
 
 impl Plugin {
@@ -29,6 +36,7 @@ impl Plugin {
             Self::New(command) => command.run(),
             Self::Build(command) => command.run(),
             Self::Inspect(command) => command.run(),
+            Self::Test(command) => command.run(),
         }
     }
 }

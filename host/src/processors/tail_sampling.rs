@@ -55,6 +55,7 @@ mod intake;
 mod judge;
 mod log;
 mod metrics;
+pub mod offline;
 mod outbox;
 mod output;
 mod packed;

@@ -102,3 +102,88 @@ fn inspect_names_what_a_host_refuses() {
     assert!(!output.status.success());
     assert!(text(&output.stderr).contains("is not WebAssembly"), "{}", text(&output.stderr));
 }
+
+const CASES: &str = "
+policy: keep_vip
+config: {tier: gold}
+cases:
+  - name: keeps gold
+    trace:
+      - {name: checkout, duration: 120ms, status: error, kind: server, resource: {service.name: shop}}
+      - {name: pay, start: 20ms, parent: checkout, attributes: {customer.tier: gold}}
+    expect: sample
+  - {name: another tier, config: {tier: silver}, trace: [{attributes: {customer.tier: gold}}], expect: no}
+  - {name: two at once, traces: [[{attributes: {customer.tier: gold}}], [{name: plain}]], expect: [sample, no]}
+  - {name: tier is needed, config: {}, trace: [{}], expect: {error: missing field `tier`}}
+  - {name: a file, otlp: traces.json, expect: {sample: 1, no: 1}}
+  - name: the same by id
+    otlp: traces.json
+    expect: {0102030405060708090a0b0c0d0e0f10: sample, ff02030405060708090a0b0c0d0e0f10: no}
+";
+
+const TRACES: &str = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [
+  {"traceId": "0102030405060708090a0b0c0d0e0f10", "spanId": "0102030405060708", "name": "a",
+   "attributes": [{"key": "customer.tier", "value": {"stringValue": "gold"}}]},
+  {"traceId": "ff02030405060708090a0b0c0d0e0f10", "spanId": "0102030405060709", "name": "b"}]}]}]}"#;
+
+#[test]
+fn test_passes_where_verdicts_are_as_expected() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "cases.yaml", CASES);
+    write(folder.path(), "traces.json", TRACES);
+    std::fs::copy(keep_vip(), folder.path().join("keep_vip.wasm")).expect("copied");
+    let output = run(&["plugin", "test", &folder.path().display().to_string()]);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stdout).ends_with("keep-vip 0.1.0: 6 passed, 0 failed\n"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn test_tells_what_differs_and_what_the_guest_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = "cases:
+  - {name: its turn, policy: counts, config: {every: 2}, traces: [[{}], [{}]], expect: [sample, sample]}
+  - {name: chatty, policy: chatters, trace: [{}], expect: drop}
+  - {name: panics, policy: panics, trace: [{}], expect: no}
+  - {name: a loop ends, policy: loops, trace: [{}], expect: {error: timeout}}
+  - {name: no such kind, policy: missing, trace: [{}], expect: no}
+";
+    let file = write(folder.path(), "mine.yaml", cases);
+    let junit = folder.path().join("junit.xml").display().to_string();
+    let output = run(&["plugin", "test", &built("hostile"), "--cases", &file, "--junit", &junit]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    for expected in [
+        "FAIL  its turn (",
+        "mine.yaml:2)",
+        "trace 1 (9e3779b97f4a7c15f39cc0605cedc835): expected sample, got no (not its turn)",
+        "trace 1 (9e3779b97f4a7c15f39cc0605cedc835): expected drop, got sample",
+        "log: INFO line 99",
+        "lines more",
+        "expected verdicts, got an error: panic: panicked at",
+        "ok    a loop ends",
+        "has no kind missing, but panics, traps",
+        "1 passed, 4 failed",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+    }
+    let xml = std::fs::read_to_string(&junit).expect("written");
+    assert!(xml.contains("tests=\"5\" failures=\"4\""), "{xml}");
+
+    let output = run(&["plugin", "test", &built("hostile"), "--cases", &file, "--format", "json"]);
+    let report = stdout_json(&output);
+    assert_eq!((&report["passed"], &report["failed"]), (&json!(1), &json!(4)));
+    assert_eq!(report["cases"][0]["line"], json!(2));
+}
+
+#[test]
+fn test_tells_where_the_cases_are_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "cases.yaml", "cases:\n  - {name: a, trace: [{sttus: ok}], expect: maybe}\n");
+    let output = run(&["plugin", "test", keep_vip(), "--cases", &file]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("cases.yaml:2:") && said.contains("did you mean \"status\""), "{said}");
+    assert!(said.contains("\"maybe\" is no verdict"), "{said}");
+    let output = run(&["plugin", "test", &folder.path().display().to_string()]);
+    assert!(!output.status.success());
+}

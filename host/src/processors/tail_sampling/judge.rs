@@ -19,7 +19,7 @@ use super::shard::Shard;
 
 /// Traces that are decided in one call of the policies. A slice is read and released while a shard is locked, so ingest waits
 /// for a slice at most: a few milliseconds.
-const SLICE: usize = 1024;
+pub(super) const SLICE: usize = 1024;
 /// Bytes of kept traces that are copied out before the lock is let go.
 const MAX_LOCKED_BYTES: usize = 1 << 20;
 /// How long a full outbox is waited for before looking whether the processor is to end.
