@@ -25,6 +25,23 @@ use anyhow::Context as _;
 pub use options::{Common, Compression, Generate, Logs, MetricType, Metrics, Traces};
 pub use report::Report;
 
+/// A request with so many traces as `tailrace generate traces` makes them, that end `now` (Unix nanoseconds): the same each time.
+pub fn traces(traces: usize, spans: usize, now: u64) -> anyhow::Result<Vec<u8>> {
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(subcommand)]
+        generate: Generate,
+    }
+    let arguments = ["generate", "traces", "--spans", &spans.to_string()];
+    let shape = shape::Shape::new(&<Command as clap::Parser>::try_parse_from(arguments)?.generate);
+    let mut random = random::Random::fixed();
+    let mut items = Vec::new();
+    for _ in 0..traces {
+        shape.append(&mut items, &mut random, now);
+    }
+    Ok(shape.envelope.seal(&items))
+}
+
 impl Generate {
     /// Sends what was asked for and prints a summary. Fails if nothing at all could be sent.
     pub fn run(self) -> anyhow::Result<ExitCode> {

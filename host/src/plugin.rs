@@ -1,5 +1,6 @@
 //! `tailrace plugin`: what authors of plugins do beside writing code.
 
+mod bench;
 mod budget;
 mod build;
 mod capture;
@@ -25,6 +26,8 @@ pub enum Plugin {
     Build(build::Build),
     /// Says what a plugin's file holds, without running it unless it has to.
     Inspect(inspect::Inspect),
+    /// Measures what a policy costs; fails over a budget.
+    Bench(bench::Bench),
     /// Asks a plugin about traces and compares its verdicts with those that cases.yaml expects.
     Test(test::Test),
 }
@@ -36,6 +39,7 @@ impl Plugin {
             Self::New(command) => command.run(),
             Self::Build(command) => command.run(),
             Self::Inspect(command) => command.run(),
+            Self::Bench(command) => command.run(),
             Self::Test(command) => command.run(),
         }
     }

@@ -43,9 +43,16 @@ pub struct Wasm {
     loaded: Mutex<HashMap<String, Weak<Plugin>>>,
     /// Whoever watches files of plugins.
     watches: Mutex<Vec<Weak<dyn Reload>>>,
+    /// Whether instructions are counted.
+    counts: bool,
 }
 
 impl Wasm {
+    /// An engine that counts the instructions of guests, for [`policy::Policies::instructions`]; they run slower for it.
+    pub fn counting() -> Self {
+        Self { counts: true, ..Self::default() }
+    }
+
     /// The policies that ship with the host.
     pub fn embedded(&self) -> Result<Arc<Plugin>, PluginError> {
         self.plugin(plugin::Source::embedded(EMBEDDED))
@@ -90,7 +97,7 @@ impl Wasm {
         if let Some(runtime) = &*runtime {
             return Ok(runtime.clone());
         }
-        let started = Arc::new(engine::Runtime::start()?);
+        let started = Arc::new(engine::Runtime::start(self.counts)?);
         *runtime = Some(started.clone());
         Ok(started)
     }

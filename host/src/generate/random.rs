@@ -11,6 +11,11 @@ impl Random {
         Self(RandomState::new().hash_one(std::process::id()))
     }
 
+    /// The same sequence each time.
+    pub(super) fn fixed() -> Self {
+        Self(1)
+    }
+
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -20,6 +20,8 @@ pub(super) struct Runtime {
     pub(super) ticker: Ticker,
     /// Absent where there is no place for it.
     pub(super) cache: Option<Cache>,
+    /// Whether instructions are counted.
+    pub(super) counts: bool,
 }
 
 /// Guests run on threads with at least four times as much.
@@ -29,8 +31,9 @@ const MAX_WASM_STACK_BYTES: usize = 512 << 10;
 const THREAD_STACK_BYTES: usize = 4 << 20;
 
 impl Runtime {
-    pub(super) fn start() -> Result<Self, PluginError> {
-        let engine = Engine::new(&settings()).map_err(PluginError::engine)?;
+    /// With `counts`, guests run slower and their instructions are counted.
+    pub(super) fn start(counts: bool) -> Result<Self, PluginError> {
+        let engine = Engine::new(settings().consume_fuel(counts)).map_err(PluginError::engine)?;
         let mut linker = Linker::new(&engine);
         bindings::tailrace::plugin::host::add_to_linker::<_, wasmtime::component::HasSelf<State>>(
             &mut linker,
@@ -41,7 +44,7 @@ impl Runtime {
         let ticker = Ticker::start(&engine).map_err(PluginError::engine)?;
         let cache =
             Cache::open().inspect_err(|why| tracing::info!("compiled plugins are not kept on disk: {why}")).ok();
-        Ok(Self { engine, linker, ticker, cache })
+        Ok(Self { engine, linker, ticker, cache, counts })
     }
 }
 

@@ -220,6 +220,11 @@ impl Plugin {
         &self.digest[..12]
     }
 
+    /// How long it took to get the code, and whether it was compiled before.
+    pub fn compiled(&self) -> (Duration, bool) {
+        (self.compile.took, self.compile.cached)
+    }
+
     /// The kind of this name or, without one, the only one that there is.
     pub fn choose(&self, name: Option<&str>) -> Result<&Kind, PluginError> {
         let kinds = || self.kinds.iter().map(|kind| kind.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -280,6 +285,10 @@ pub(super) fn new_store(runtime: &Runtime, state: State) -> Store<State> {
     store.limiter(|state| &mut state.memory);
     store.epoch_deadline_callback(|mut store| Ok(store.data_mut().deadline.passed()));
     store.set_hostcall_fuel(HOSTCALL_BYTES);
+    if runtime.counts {
+        // It fails where nothing is counted.
+        let _ = store.set_fuel(u64::MAX);
+    }
     store.set_max_component_handles(MAX_HANDLES);
     store
 }

@@ -212,6 +212,11 @@ impl Policies {
         self.guests[guest].evaluate(member, candidates, &self.batch, Instant::now())
     }
 
+    /// Instructions that the instances of now have executed; 0 unless the plugins come from [`super::Wasm::counting`].
+    pub fn instructions(&self) -> u64 {
+        self.guests.iter().map(Guest::instructions).sum()
+    }
+
     /// Takes over the state of `old`'s policies of the same name, kind and form of state.
     pub fn adopt(&mut self, old: &mut Self) {
         for guest in &mut self.guests {

@@ -187,3 +187,52 @@ fn test_tells_where_the_cases_are_wrong() {
     let output = run(&["plugin", "test", &folder.path().display().to_string()]);
     assert!(!output.status.success());
 }
+
+#[test]
+fn bench_splits_the_cost_and_counts_instructions() {
+    let arguments = ["plugin", "bench", &built("policies"), "--kind", "status_code", "--format", "json"];
+    let config = ["--config", r#"{"status_codes": ["ERROR"]}"#, "--batches", "1,64,512"];
+    let measure = || {
+        let output = run(&[&arguments[..], &config[..]].concat());
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        stdout_json(&output)
+    };
+    let (first, second) = (measure(), measure());
+    let batches = first["batches"].as_array().expect("a list");
+    assert_eq!(
+        batches.iter().map(|batch| batch["traces"].as_u64()).collect::<Vec<_>>(),
+        [Some(1), Some(64), Some(512)]
+    );
+    assert!(batches.iter().all(|batch| batch["evaluate_ns"].as_f64() > Some(0.0)));
+    let executed = &first["fit"]["executed"];
+    assert!(executed["row"].as_f64() > Some(1.0) && executed["call"].as_f64() > Some(1.0), "{executed}");
+    assert!(first["memory_bytes"].as_u64() > Some(1 << 16));
+    let instructions = |report: &Value| {
+        let batches = report["batches"].as_array().expect("a list");
+        batches.iter().map(|batch| batch["instructions"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(instructions(&first), instructions(&second), "they do not depend on the run");
+}
+
+#[test]
+fn bench_fails_over_a_budget() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = write(folder.path(), "traces.json", TRACES);
+    let bench = |more: &[&str]| {
+        let config = ["plugin", "bench", keep_vip(), "--config", r#"{"tier": "gold"}"#, "--input", &input];
+        run(&[&config[..], more].concat())
+    };
+    let output = bench(&["--budget-instructions", "1", "--budget-memory", "64MiB"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("instructions_per_trace") && said.contains(": OVER"), "{said}");
+    assert!(said.contains("memory: ") && said.contains("of 67108864: ok"), "{said}");
+    // Two traces are all there are: no larger batch is measured.
+    assert!(said.lines().any(|line| line.trim_start().starts_with("2 ")), "{said}");
+    assert!(!said.lines().any(|line| line.trim_start().starts_with("16 ")), "{said}");
+
+    let cases = write(folder.path(), "cases.yaml", "config: {tier: gold}\nbudget: {ns_per_trace: 0.001}\n");
+    let output = run(&["plugin", "bench", keep_vip(), "--cases", &cases, "--batches", "4"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("ns_per_trace"), "{}", text(&output.stdout));
+}

@@ -214,6 +214,12 @@ impl Guest {
         }
     }
 
+    /// Instructions that the instance has executed, if they are counted.
+    pub(super) fn instructions(&self) -> u64 {
+        let left = self.live.as_ref().and_then(|live| live.store.get_fuel().ok());
+        left.map_or(0, |left| u64::MAX - left)
+    }
+
     /// Asks one policy.
     pub(super) fn evaluate(
         &mut self,
