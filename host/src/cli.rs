@@ -17,7 +17,8 @@ use clap::CommandFactory as _;
 
 use self::args::{Args, Command, Inputs, Process, ReportFormat};
 use crate::config::{self, Loaded, Problems, Source};
-use crate::pipeline::run::{self, Load, Options};
+use crate::pipeline::Cx;
+use crate::pipeline::run::{self, Explain, Load, Options};
 
 /// What runs when no `--config` is given.
 const DEFAULT: &str = include_str!("cli/default.yaml");
@@ -63,8 +64,11 @@ fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
 fn start(inputs: &Inputs, process: &Process) -> ExitCode {
     let next_command = inputs.config.is_empty().then(|| "tailrace generate traces".to_owned());
     let sources = inputs.sources_or_default();
+    let tried = sources.clone();
     let load: Load = Box::new(move || config::load(&sources).map_err(|problems| as_one_error(&problems)));
-    run::run(&load, &Options { workers: process.workers, watch: process.watch_config, next_command })
+    let explain: Explain =
+        Box::new(move || config::load_and_try(&tried, &Cx::offline()).err().map(|problems| as_one_error(&problems)));
+    run::run(&load, &explain, &Options { workers: process.workers, watch: process.watch_config, next_command })
 }
 
 /// The errors, without the `Error: ` that the caller puts in front of any.
@@ -74,7 +78,7 @@ fn as_one_error(problems: &Problems) -> String {
 }
 
 fn validate(inputs: &Inputs, format: ReportFormat) -> anyhow::Result<ExitCode> {
-    let (problems, code) = match config::load(&inputs.sources()?) {
+    let (problems, code) = match config::load_and_try(&inputs.sources()?, &Cx::offline()) {
         Ok(Loaded { warnings, .. }) => (warnings, ExitCode::SUCCESS),
         Err(problems) => (problems, ExitCode::FAILURE),
     };

@@ -10,6 +10,7 @@ mod graph;
 mod known;
 pub mod node;
 pub mod problem;
+pub mod schema;
 mod sections;
 pub mod source;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use problem::{Check, Path, Problems};
 pub use source::Source;
 pub use types::{ComponentId, Duration, PipelineId, Secret};
 
+use crate::pipeline::Cx;
 use crate::pipeline::kind::{ConnectorRow, ExporterRow, ExtensionRow, Parsed, ProcessorRow, ReceiverRow};
 
 /// A whole configuration without problems.
@@ -98,13 +100,30 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong, warnings included, in the order of the sources and places.
 pub fn load(sources: &[Source]) -> Result<Loaded, Problems> {
-    load_with(sources, &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    load_with(sources, &environment)
+}
+
+/// [`load`], and tries the plugins out that the configuration names: loads them and configures them in instances that are thrown
+/// away. Takes as long as that takes.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_and_try(sources: &[Source], cx: &Cx) -> Result<Loaded, Problems> {
+    load_in(sources, &environment, Some(cx))
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// [`load`] with an environment of the caller's.
 pub fn load_with(sources: &[Source], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Problems> {
+    load_in(sources, env, None)
+}
+
+fn load_in(sources: &[Source], env: &dyn Fn(&str) -> Option<String>, trial: Option<&Cx>) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
-    let config = read(sources, env, &mut problems);
+    let config = read(sources, env, trial, &mut problems);
     problems.sort();
     match config {
         Some(config) if !problems.has_errors() => Ok(Loaded { config, warnings: problems }),
@@ -112,7 +131,12 @@ pub fn load_with(sources: &[Source], env: &dyn Fn(&str) -> Option<String>) -> Re
     }
 }
 
-fn read(sources: &[Source], env: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) -> Option<Config> {
+fn read(
+    sources: &[Source],
+    env: &dyn Fn(&str) -> Option<String>,
+    trial: Option<&Cx>,
+    problems: &mut Problems,
+) -> Option<Config> {
     let trees: Vec<Node> = sources.iter().filter_map(|source| source.load(env, problems)).collect();
     if problems.has_errors() {
         return None;
@@ -121,7 +145,7 @@ fn read(sources: &[Source], env: &dyn Fn(&str) -> Option<String>, problems: &mut
     expand::expand(&mut root, env, problems);
     let unexpanded: Vec<Path> = problems.errors().map(|problem| problem.path.clone()).collect();
     let mut found = Problems::default();
-    let config = sections::read(&root, &mut found);
+    let config = sections::read(&root, trial, &mut found);
     found.forget_about(&unexpanded);
     problems.append(found);
     Some(config)

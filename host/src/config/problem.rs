@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value as Json, json};
 
 use super::node::{Location, Node};
+use crate::pipeline::Cx;
 
 /// A place in the tree: keys, and list places as numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +45,12 @@ impl Path {
     /// The keys, joined by dots.
     pub fn dotted(&self) -> String {
         self.0.join(".")
+    }
+
+    /// The place that `path` means below this one.
+    #[must_use]
+    pub fn concat(&self, path: &Self) -> Self {
+        Self(self.0.iter().chain(&path.0).cloned().collect())
     }
 
     /// Whether one of the two lies on the way to the other.
@@ -256,13 +263,15 @@ pub struct Check<'a> {
     named_at: Option<&'a Location>,
     /// Places that could not be decoded: whatever is said about them would be about a default.
     broken: &'a [Path],
+    /// Where plugins can be tried out, if they are to be.
+    trial: Option<&'a Cx>,
     problems: &'a mut Problems,
 }
 
 impl<'a> Check<'a> {
     /// For the settings decoded from `node`, which stands at `at`.
     pub fn new(node: Option<&'a Node>, at: &'a Path, broken: &'a [Path], problems: &'a mut Problems) -> Self {
-        Self { node, at, named_at: None, broken, problems }
+        Self { node, at, named_at: None, broken, trial: None, problems }
     }
 
     /// With the place of the component's id.
@@ -272,31 +281,47 @@ impl<'a> Check<'a> {
         self
     }
 
+    /// With a context in which what is configured is to be tried out.
+    #[must_use]
+    pub fn trying(mut self, cx: Option<&'a Cx>) -> Self {
+        self.trial = cx;
+        self
+    }
+
+    /// Where to try out what is configured: plugins that have to be loaded for it. `None` if that is not wanted, or if it is known
+    /// already that something is wrong with the component.
+    pub fn trial(&self) -> Option<&'a Cx> {
+        let is_sound =
+            self.broken.is_empty() && self.problems.errors().all(|problem| problem.path.after(self.at).is_none());
+        self.trial.filter(|_| is_sound)
+    }
+
     /// Something is wrong at `path` below the component (`"retry_on_failure.initial_interval"`, list places as numbers:
     /// `"policies.2.name"`; `""` for the component itself), said in the collector's words.
     pub fn problem(&mut self, path: &str, message: impl Into<String>) {
-        self.add(Severity::Error, path, &message.into(), None);
+        self.at_path(Severity::Error, &Path::root().below(path), &message.into(), None);
     }
 
     /// The same with what to do about it.
     pub fn problem_with_help(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
-        self.add(Severity::Error, path, &message.into(), Some(help.into()));
+        self.at_path(Severity::Error, &Path::root().below(path), &message.into(), Some(help.into()));
     }
 
     /// Works but should be changed: a deprecated spelling, an option without effect.
     pub fn warning(&mut self, path: &str, message: impl Into<String>) {
-        self.add(Severity::Warning, path, &message.into(), None);
+        self.at_path(Severity::Warning, &Path::root().below(path), &message.into(), None);
     }
 
-    fn add(&mut self, severity: Severity, path: &str, message: &str, help: Option<String>) {
-        let below = Path::root().below(path);
-        let place = self.at.below(path);
+    /// The same for a path whose keys may have dots.
+    pub fn at_path(&mut self, severity: Severity, path: &Path, message: &str, help: Option<String>) {
+        let place = self.at.concat(path);
         if self.broken.iter().any(|broken| broken.touches(&place)) {
             return;
         }
         let problem = self.problems.add(severity, &place, format!("{place}: {message}"));
-        let inside = self.node.and_then(|node| nearest(node, &below));
-        problem.at(if path.is_empty() { self.named_at.or(inside.as_ref()) } else { inside.as_ref() });
+        let inside = self.node.and_then(|node| nearest(node, path));
+        let is_whole = path.keys().next().is_none();
+        problem.at(if is_whole { self.named_at.or(inside.as_ref()) } else { inside.as_ref() });
         problem.help.extend(help);
     }
 }

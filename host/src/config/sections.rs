@@ -10,15 +10,16 @@ use super::node::{Entry, Location, Map, Node};
 use super::problem::{Path, Problems, closest};
 use super::types::IdError;
 use super::{Component, ComponentId, Config, Pipeline, PipelineId, Service};
-use crate::pipeline::Settings;
 use crate::pipeline::kind::{Row, find};
+use crate::pipeline::{Cx, Settings};
 use crate::telemetry::settings::Settings as Telemetry;
 use crate::{connectors, exporters, extensions, processors, receivers};
 
 const SECTIONS: [&str; 6] = ["receivers", "processors", "exporters", "connectors", "extensions", "service"];
 
 /// Everything in `root`. What is wrong with it is added to `problems`; then the result is not to be used.
-pub(super) fn read(root: &Node, problems: &mut Problems) -> Config {
+/// With a `trial`, plugins are tried out.
+pub(super) fn read(root: &Node, trial: Option<&Cx>, problems: &mut Problems) -> Config {
     let empty = Map::default();
     let top = root.as_map().unwrap_or(&empty);
     let at = Path::root();
@@ -29,11 +30,11 @@ pub(super) fn read(root: &Node, problems: &mut Problems) -> Config {
     let mut ids = Ids::default();
     let mut places = Places::default();
     let config = Config {
-        receivers: section(top, "receivers", receivers::RECEIVERS, &mut ids.receivers, problems),
-        processors: section(top, "processors", processors::PROCESSORS, &mut ids.processors, problems),
-        exporters: section(top, "exporters", exporters::EXPORTERS, &mut ids.exporters, problems),
-        connectors: section(top, "connectors", connectors::CONNECTORS, &mut ids.connectors, problems),
-        extensions: section(top, "extensions", extensions::EXTENSIONS, &mut ids.extensions, problems),
+        receivers: section(top, "receivers", (receivers::RECEIVERS, trial), &mut ids.receivers, problems),
+        processors: section(top, "processors", (processors::PROCESSORS, trial), &mut ids.processors, problems),
+        exporters: section(top, "exporters", (exporters::EXPORTERS, trial), &mut ids.exporters, problems),
+        connectors: section(top, "connectors", (connectors::CONNECTORS, trial), &mut ids.connectors, problems),
+        extensions: section(top, "extensions", (extensions::EXTENSIONS, trial), &mut ids.extensions, problems),
         service: service(top.get("service"), &mut places, problems),
     };
     graph::check(&config, &ids, &places, problems);
@@ -61,7 +62,7 @@ fn map_at<'a>(node: Option<&'a Node>, path: &Path, problems: &mut Problems) -> O
 fn section<R: Row>(
     top: &Map,
     name: &'static str,
-    table: &'static [R],
+    (table, trial): (&'static [R], Option<&Cx>),
     ids: &mut BTreeMap<ComponentId, Location>,
     problems: &mut Problems,
 ) -> BTreeMap<ComponentId, Component<R>> {
@@ -72,7 +73,7 @@ fn section<R: Row>(
         if ids.insert(id.clone(), entry.at.clone()).is_some() {
             let message = format!("'{name}' duplicate name \"{id}\" after unmarshaling {id}");
             problems.error(&path, message).at(Some(&entry.at));
-        } else if let Some(component) = component(&path, &id, entry, table, problems) {
+        } else if let Some(component) = component(&path, &id, entry, (table, trial), problems) {
             components.insert(id, component);
         }
     }
@@ -98,7 +99,7 @@ fn component<R: Row>(
     section: &Path,
     id: &ComponentId,
     entry: &Entry,
-    table: &'static [R],
+    (table, trial): (&'static [R], Option<&Cx>),
     problems: &mut Problems,
 ) -> Option<Component<R>> {
     let path = section.join(entry.key.clone());
@@ -116,7 +117,7 @@ fn component<R: Row>(
     let settings = (about.parse)(body, &path, &mut decoding);
     if let Some(settings) = &settings {
         check(Some(&entry.node), &path, &decoding, problems, |check| {
-            settings.check(&mut check.named_at(Some(&entry.at)));
+            settings.check(&mut check.named_at(Some(&entry.at)).trying(trial));
         });
     }
     problems.append(decoding);

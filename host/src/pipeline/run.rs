@@ -24,6 +24,10 @@ const PANICS: Desc = Desc { name: "tailrace_panics", unit: "{panic}", help: "Pan
 /// for the user.
 pub type Load = Box<dyn Fn() -> Result<Loaded, String> + Send + Sync>;
 
+/// Says with its place what is wrong with plugins of the configuration, if anything is; asked when the configuration can not be
+/// taken over.
+pub type Explain = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// What the command line says about the process.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -37,10 +41,10 @@ pub struct Options {
 }
 
 /// Runs until SIGTERM or SIGINT; then what is held is handed on. A second signal ends the process at once, with a failure.
-pub fn run(load: &Load, options: &Options) -> ExitCode {
+pub fn run(load: &Load, explain: &Explain, options: &Options) -> ExitCode {
     match runtime(options.workers) {
         Ok(runtime) => {
-            let code = runtime.block_on(live(load, options));
+            let code = runtime.block_on(live(load, explain, options));
             // Whatever is left by now is not worth waiting for.
             runtime.shutdown_background();
             code
@@ -64,7 +68,7 @@ fn failed(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn live(load: &Load, options: &Options) -> ExitCode {
+async fn live(load: &Load, explain: &Explain, options: &Options) -> ExitCode {
     let loaded = match load() {
         Ok(loaded) => loaded,
         Err(error) => return failed(&error),
@@ -82,11 +86,11 @@ async fn live(load: &Load, options: &Options) -> ExitCode {
             if let Some(next) = &options.next_command {
                 announce(&service, next);
             }
-            serve(service, loaded.config, load, &mut signals).await
+            serve(service, loaded.config, (load, explain), &mut signals).await
         }
         Err(error) => {
             telemetry.logger().flush(LAST_LINES);
-            failed(&error.to_string())
+            failed(&explain().unwrap_or_else(|| error.to_string()))
         }
     };
     telemetry.logger().flush(LAST_LINES);
@@ -94,7 +98,12 @@ async fn live(load: &Load, options: &Options) -> ExitCode {
 }
 
 /// Reloads until it is time to end.
-async fn serve(mut service: Service, mut config: Config, load: &Load, signals: &mut Signals) -> ExitCode {
+async fn serve(
+    mut service: Service,
+    mut config: Config,
+    (load, explain): (&Load, &Explain),
+    signals: &mut Signals,
+) -> ExitCode {
     // A file that stays broken is complained about once.
     let mut complained = None;
     loop {
@@ -113,9 +122,15 @@ async fn serve(mut service: Service, mut config: Config, load: &Load, signals: &
                 warn(&loaded);
                 match service.reload(&loaded.config) {
                     Ok(()) => config = loaded.config,
-                    // Looking again at the same file would fail again, and be logged again.
-                    Err(_) if order == Order::Look => config = loaded.config,
-                    Err(_) => {}
+                    Err(_) => {
+                        if let Some(explained) = explain() {
+                            tracing::error!("{explained}");
+                        }
+                        // Looking again at the same file would fail again, and be logged again.
+                        if order == Order::Look {
+                            config = loaded.config;
+                        }
+                    }
                 }
             }
             Err(error) if order == Order::Look && complained.as_ref() == Some(&error) => {}

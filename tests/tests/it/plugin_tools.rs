@@ -236,3 +236,52 @@ fn bench_fails_over_a_budget() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("ns_per_trace"), "{}", text(&output.stdout));
 }
+
+/// A configuration with one policy of a file.
+fn gateway(policy: &str) -> String {
+    format!(
+        "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: 127.0.0.1:0}}}}}}}}
+exporters: {{nop: }}
+processors:
+  tail_sampling:
+    policies:
+      - {policy}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{traces: {{receivers: [otlp], processors: [tail_sampling], exporters: [nop]}}}}
+"
+    )
+}
+
+#[test]
+fn validate_tries_plugins_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (hostile, vip) = (built("hostile"), keep_vip());
+    let of = |module: &str, rest: &str| format!("{{name: p, type: wasm, wasm: {{module: '{module}', {rest}}}}}");
+    for (policy, expected) in [
+        (of(&hostile, "policy: counts,\n          config: {every: 0}"), &[":7:27", "config::every: must be greater than 0"][..]),
+        (of(&hostile, "policy: count, config: {}"), &[":6:", "no kind \"count\" here"]),
+        (of(&hostile, "config: {}"), &[":6:", "has several policies: name one as policy:"]),
+        (of(vip, "config: {tier: [1]}"), &[":6:", "config::tier: "]),
+        (of("/does/not/exist.wasm", "config: {}"), &[":6:", "can not read /does/not/exist.wasm"]),
+        (
+            "{name: n, type: and, and: {and_sub_policy: [{name: m, type: string_attribute,\n          string_attribute: {key: a, values: ['('], enabled_regex_matching: true}}]}}".to_owned(),
+            &[":7:", "and::and_sub_policy::0::string_attribute::values"],
+        ),
+    ] {
+        let file = write(folder.path(), "config.yaml", &gateway(&policy));
+        let output = run(&["validate", "--config", &file]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{policy}: {said}");
+        for part in expected {
+            assert!(said.contains(part), "{policy}: {part:?} is not in\n{said}");
+        }
+        // The start says the same, with the place.
+        let started = text(&run(&["--config", &file]).stderr);
+        assert!(started.contains(expected[1]) && started.contains(expected[0]), "{started}");
+    }
+    let file = write(folder.path(), "config.yaml", &gateway(&of(&hostile, "policy: counts, config: {every: 2}")));
+    let output = run(&["validate", "--config", &file]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("has no schema of counts's configuration"), "{}", text(&output.stderr));
+}

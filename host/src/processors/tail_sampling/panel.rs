@@ -1,19 +1,21 @@
 //! The policies' evaluators: plugins, asked on the evaluator thread. All leaf policies are such; what ships with the host is one
 //! component, so that a tick's columns are copied in once.
 
+mod fault;
+
 use std::any::Any;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
+use self::fault::Fault;
 use super::core::Core;
 use super::judge::Court;
 use super::metrics::PolicyMetrics;
 use super::rules::{self, Panel, Rule, Rules, Vote};
 use super::settings::{Kind, Policy, Settings, WasmPolicy};
-use crate::config::ComponentId;
+use crate::config::{ComponentId, Path};
 use crate::pipeline::{BuildError, Cx};
-use crate::wasm::policy::{Columns, Limits, Needs, OnError, Policies, PolicySpec, Watch};
+use crate::wasm::policy::{Columns, Limits, Needs, OnError, Policies, PolicyProblem, PolicySpec, Watch};
 use crate::wasm::{Plugin, PluginError};
 
 /// Evaluators in plugins.
@@ -67,11 +69,10 @@ fn vote(verdict: u8) -> Vote {
 
 /// Makes what the settings' policies are: the court, and a line in words for each.
 pub(super) fn convene(settings: &Settings, core: &Core) -> Result<(Court, Vec<String>), BuildError> {
-    let mut leaves =
-        Leaves { cx: &core.cx, plugins: HashMap::new(), specs: Vec::new(), paths: Vec::new(), problems: Vec::new() };
+    let mut leaves = Leaves::new(&core.cx);
     let mut policies = Vec::new();
     for (place, policy) in settings.policies.iter().enumerate() {
-        let rule = leaves.rule(policy, &policy.name, &format!("policies::{place}"));
+        let rule = leaves.rule(policy, &policy.name, &place_of(place));
         let label = label(&core.cx.id, &policy.name);
         let metrics = Arc::new(PolicyMetrics::new(&core.cx, &label));
         policies.push(rules::Policy { name: core.names.number(&policy.name), rule, metrics });
@@ -79,6 +80,21 @@ pub(super) fn convene(settings: &Settings, core: &Core) -> Result<(Court, Vec<St
     let described = settings.policies.iter().map(|policy| leaves.describe(policy)).collect();
     let panel = Box::new(leaves.configure()?);
     Ok((Court { panel, rules: Rules::new(policies, settings.sample_on_first_match) }, described))
+}
+
+/// What is wrong with the settings' policies beyond what the settings show: loads the plugins and configures them, in instances that
+/// are thrown away.
+pub(super) fn try_out(settings: &Settings, cx: &Cx) -> Vec<Fault> {
+    let mut leaves = Leaves::new(cx);
+    for (place, policy) in settings.policies.iter().enumerate() {
+        leaves.rule(policy, &policy.name, &place_of(place));
+    }
+    leaves.try_configure().1
+}
+
+/// Where a policy stands below the processor's section.
+fn place_of(policy: usize) -> Path {
+    Path::root().join("policies").join(policy.to_string())
 }
 
 /// A policy's name in metrics: as the Go processor has it.
@@ -95,16 +111,20 @@ struct Leaves<'a> {
     /// By file; the standard policies' has no name.
     plugins: HashMap<String, Option<Arc<Plugin>>>,
     specs: Vec<PolicySpec>,
-    /// Where each spec stands in the configuration.
-    paths: Vec<String>,
-    problems: Vec<String>,
+    /// Where each spec's configuration stands.
+    paths: Vec<Path>,
+    faults: Vec<Fault>,
 }
 
-impl Leaves<'_> {
-    fn rule(&mut self, policy: &Policy, name: &str, path: &str) -> Rule {
+impl<'a> Leaves<'a> {
+    fn new(cx: &'a Cx) -> Self {
+        Self { cx, plugins: HashMap::new(), specs: Vec::new(), paths: Vec::new(), faults: Vec::new() }
+    }
+
+    fn rule(&mut self, policy: &Policy, name: &str, path: &Path) -> Rule {
         let mut members = policy.members().iter().enumerate();
         let mut member = |(place, member): (usize, &Policy)| {
-            let path = format!("{path}::{}::{place}", policy.kind);
+            let path = member_path(policy, path, place);
             // Members' names need not be unique, nor given.
             self.rule(
                 member,
@@ -124,41 +144,44 @@ impl Leaves<'_> {
         }
     }
 
-    fn standard(&mut self, policy: &Policy, name: &str, path: &str) -> Rule {
-        let path = format!("{path}::{}", policy.kind);
+    fn standard(&mut self, policy: &Policy, name: &str, path: &Path) -> Rule {
+        let path = path.join(&policy.kind);
         let Some(plugin) = self.plugin("", &path, |cx| cx.host.wasm.embedded()) else { return Rule::Leaf(0) };
         let kind = policy.kind.clone();
         let (config, limits, on_error) = (policy.config(), Limits::default(), OnError::default());
         self.add(PolicySpec { policy: self.unique(name), plugin, kind, config, limits, on_error }, path)
     }
 
-    fn of_file(&mut self, block: Option<&WasmPolicy>, name: &str, path: &str) -> Rule {
-        let path = format!("{path}::wasm");
+    fn of_file(&mut self, block: Option<&WasmPolicy>, name: &str, path: &Path) -> Rule {
+        let path = path.join("wasm");
         let Some(block) = block else { return Rule::Leaf(0) };
         let WasmPolicy { module, digest, policy, config, on_error, limits } = block;
-        let load = |cx: &Cx| cx.host.wasm.load(Path::new(module), digest.as_deref());
+        let load = |cx: &Cx| cx.host.wasm.load(std::path::Path::new(module), digest.as_deref());
         let Some(plugin) = self.plugin(module, &path, load) else { return Rule::Leaf(0) };
         let kind = match (policy, plugin.kinds.as_slice()) {
             (Some(kind), _) => kind.clone(),
             (None, [only]) => only.name.clone(),
             (None, []) => {
-                self.problems.push(format!("{path}: {module} offers no policies"));
+                self.faults.push(Fault::new(&path.join("module"), format!("{module} offers no policies")));
                 return Rule::Leaf(0);
             }
             (None, kinds) => {
                 let kinds: Vec<_> = kinds.iter().map(|kind| kind.name.as_str()).collect();
-                self.problems
-                    .push(format!("{path}: {module} has several policies: name one as policy: {}", kinds.join(", ")));
+                let message = format!("{module} has several policies: name one as policy: {}", kinds.join(", "));
+                self.faults.push(Fault::new(&path, message));
                 return Rule::Leaf(0);
             }
         };
         // What YAML has as nothing, plugins take as no options.
         let config = if config.is_null() { serde_json::json!({}) } else { config.clone() };
         let (limits, on_error) = (limits.limits(), *on_error);
-        self.add(PolicySpec { policy: self.unique(name), plugin, kind, config, limits, on_error }, path)
+        let spec = PolicySpec { policy: self.unique(name), plugin, kind, config, limits, on_error };
+        let path = path.join("config");
+        self.faults.extend(fault::of_schema(&spec, &path));
+        self.add(spec, path)
     }
 
-    fn add(&mut self, spec: PolicySpec, path: String) -> Rule {
+    fn add(&mut self, spec: PolicySpec, path: Path) -> Rule {
         self.specs.push(spec);
         self.paths.push(path);
         Rule::Leaf(self.specs.len() - 1)
@@ -176,13 +199,13 @@ impl Leaves<'_> {
     fn plugin(
         &mut self,
         file: &str,
-        path: &str,
+        path: &Path,
         load: impl FnOnce(&Cx) -> Result<Arc<Plugin>, PluginError>,
     ) -> Option<Arc<Plugin>> {
         if let Some(known) = self.plugins.get(file) {
             return known.clone();
         }
-        let plugin = load(self.cx).map_err(|error| self.problems.push(format!("{path}: {error}"))).ok();
+        let plugin = load(self.cx).map_err(|error| self.faults.push(Fault::new(path, error.to_string()))).ok();
         self.plugins.insert(file.to_owned(), plugin.clone());
         plugin
     }
@@ -211,25 +234,45 @@ impl Leaves<'_> {
     }
 
     /// Configures all leaves, or says all that is wrong.
-    fn configure(mut self) -> Result<Plugins, BuildError> {
-        if self.problems.is_empty() {
-            let watched = self.specs.clone();
-            match Policies::new(self.specs, self.cx) {
-                Ok(mut policies) => {
-                    let watch = Watch::start(watched, self.cx);
-                    if let Some(watch) = &watch {
-                        policies.watched_by(watch);
-                    }
-                    return Ok(Plugins { policies, watch });
-                }
-                Err(problems) => {
-                    for problem in problems {
-                        let path = problem.path.replace('/', "::");
-                        self.problems.push(format!("{}{path}: {}", self.paths[problem.spec], problem.message));
-                    }
-                }
+    fn configure(self) -> Result<Plugins, BuildError> {
+        let (cx, watched) = (self.cx, self.specs.clone());
+        let (policies, faults) = self.try_configure();
+        for warning in faults.iter().filter(|fault| fault.is_warning) {
+            tracing::warn!(processor = %cx.id, "{warning}");
+        }
+        if let Some(mut policies) = policies {
+            let watch = Watch::start(watched, cx);
+            if let Some(watch) = &watch {
+                policies.watched_by(watch);
+            }
+            return Ok(Plugins { policies, watch });
+        }
+        let errors = faults.iter().filter(|fault| !fault.is_warning).map(ToString::to_string);
+        Err(BuildError::new(errors.collect::<Vec<_>>().join("\n")))
+    }
+
+    /// The configured leaves, unless something is wrong beyond a warning.
+    fn try_configure(mut self) -> (Option<Policies>, Vec<Fault>) {
+        if self.faults.iter().any(|fault| !fault.is_warning) {
+            return (None, self.faults);
+        }
+        match Policies::new(self.specs, self.cx) {
+            Ok(policies) => (Some(policies), self.faults),
+            Err(problems) => {
+                let fault = |problem: &PolicyProblem| Fault::of_plugin(&self.paths[problem.spec], problem);
+                self.faults.extend(problems.iter().map(fault));
+                (None, self.faults)
             }
         }
-        Err(BuildError::new(self.problems.join("\n")))
+    }
+}
+
+/// Where a member of a policy stands.
+fn member_path(policy: &Policy, path: &Path, place: usize) -> Path {
+    let block = path.join(&policy.kind);
+    match policy.evaluated() {
+        Some(Kind::And) => block.join("and_sub_policy").join(place.to_string()),
+        Some(Kind::Drop) => block.join("drop_sub_policy").join(place.to_string()),
+        _ => block.join("not_sub_policy"),
     }
 }

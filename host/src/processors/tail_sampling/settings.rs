@@ -8,6 +8,7 @@ pub use policy::Policy;
 pub(super) use policy::{Kind, WasmPolicy};
 
 use super::intake::MAX_SHARDS;
+use crate::config::problem::Severity;
 use crate::config::{Check, Duration};
 
 /// A few segments for each of a few shards.
@@ -177,6 +178,12 @@ impl crate::pipeline::Settings for Settings {
             check.warning(key, format!("{key} has moved: write decision_cache: {{{key}: …}}"));
         }
         policy::check_all(&self.policies, self.sampling_strategy, check);
+        if let Some(cx) = check.trial() {
+            for fault in super::panel::try_out(self, cx) {
+                let severity = if fault.is_warning { Severity::Warning } else { Severity::Error };
+                check.at_path(severity, &fault.path, &fault.message, fault.help);
+            }
+        }
     }
 }
 
