@@ -111,6 +111,13 @@ pub struct CountsConfig {
 
 impl Policy for Counts {
     const KIND: &'static str = "counts";
+    /// Says less than `new` finds, so that each can be seen to be asked.
+    const SCHEMA: &'static str = r#"{
+        "type": "object",
+        "properties": {"every": {"type": "integer"}, "hang": {"type": "boolean"}},
+        "required": ["every"],
+        "additionalProperties": false
+    }"#;
     const STATE_SCHEMA: &'static str = "asked:u64le";
     const COUNTERS: &'static [&'static str] = &["asked"];
     const REASONS: &'static [&'static str] = &["not its turn", "its turn"];
