@@ -11,7 +11,7 @@ use tailrace::config::ComponentId;
 use tailrace::host::Host;
 use tailrace::pipeline::Cx;
 use tailrace::telemetry::Metrics;
-use tailrace::wasm::policy::{Column, Columns, Limits, OnError, Policies, PolicySpec};
+use tailrace::wasm::policy::{Column, Columns, Policies, PolicySpec};
 
 const SPANS: u32 = 20;
 const NOW: u64 = 1_700_000_000_000_000_000;
@@ -28,14 +28,7 @@ fn cx() -> Cx {
 
 fn policies(cx: &Cx, kinds: &[(&str, Value)]) -> Policies {
     let plugin = cx.host.wasm.embedded().expect("the embedded plugin works");
-    let spec = |(kind, config): &(&str, Value)| PolicySpec {
-        policy: (*kind).to_owned(),
-        plugin: plugin.clone(),
-        kind: (*kind).to_owned(),
-        config: config.clone(),
-        limits: Limits::default(),
-        on_error: OnError::Abstain,
-    };
+    let spec = |(kind, config): &(&str, Value)| PolicySpec::new(*kind, plugin.clone(), *kind, config.clone());
     match Policies::new(kinds.iter().map(spec).collect(), cx) {
         Ok(policies) => policies,
         Err(problems) => panic!("{problems:?}"),

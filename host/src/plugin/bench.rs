@@ -131,8 +131,22 @@ impl Bench {
             None if cases.config.is_null() => json!({}),
             None => cases.config.clone(),
         };
-        let limits = Limits { evaluate: PATIENCE, configure: PATIENCE, memory_bytes: 1 << 30, ..Limits::default() };
-        Ok(PolicySpec { policy: kind.clone(), plugin, kind, config, limits, on_error: OnError::default() })
+        let limits = Limits {
+            evaluate: PATIENCE,
+            load: PATIENCE,
+            configure: PATIENCE,
+            memory_bytes: 1 << 30,
+            ..Limits::default()
+        };
+        Ok(PolicySpec {
+            policy: kind.clone(),
+            plugin,
+            kind,
+            config,
+            limits,
+            on_error: OnError::default(),
+            canary_of: None,
+        })
     }
 
     fn budget(&self) -> Budget {

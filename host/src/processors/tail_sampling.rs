@@ -17,6 +17,25 @@
 //!       - {name: vip, type: wasm, wasm: {module: /etc/tailrace/vip.wasm, config: {tier: gold}}}
 //! ```
 //!
+//! A policy of a plugin says what it may take, what counts when it fails, and whether its votes count:
+//!
+//! ```yaml
+//!       - name: vip
+//!         type: wasm
+//!         wasm:
+//!           module: /etc/tailrace/vip.wasm       # or a directory with one .wasm file in it; watched
+//!           config: {tier: gold}
+//!           on_error: fallback                   # abstain (default), sample, drop, fallback
+//!           fallback: errors                     # whose votes count when this one's are missing, and while its breaker is open
+//!           limits: {memory_mib: 64, evaluate: 100ms, evaluate_per_trace: 100us, load: 1s, configure: 5s,
+//!                    log_lines_per_second: 20, max_failures: 5, retry_after: 30s, retry_traces: 16}
+//!           mode: canary                         # active (default), shadow, canary
+//!           canary: {module: /etc/tailrace/vip-next.wasm, share: 10%}   # of the trace ids
+//!       - name: next
+//!         type: wasm
+//!         wasm: {module: /etc/tailrace/next.wasm, mode: shadow, against: vip}   # without against: compared with the decision
+//! ```
+//!
 //! All options of the Go processor that are no feature gate are there, with its defaults, its decisions and its metrics. What
 //! differs, and why:
 //!
@@ -64,6 +83,7 @@ mod pressure;
 mod rules;
 mod segment;
 mod settings;
+mod shadow;
 mod shard;
 #[cfg(test)]
 mod tests;

@@ -121,7 +121,10 @@ pub(crate) struct Family {
 /// The registry. Cloning shares it. Asking again for the same name and labels gives the same cell, so a component that is
 /// rebuilt at a reload goes on counting.
 #[derive(Clone, Default)]
-pub struct Metrics(Arc<RwLock<BTreeMap<&'static str, Family>>>);
+pub struct Metrics(Arc<RwLock<BTreeMap<&'static str, Family>>>, Arc<Leases>);
+
+/// How many hold on to a series.
+type Leases = Mutex<BTreeMap<(&'static str, Labels), usize>>;
 
 impl Metrics {
     /// The counter of `desc` with `labels`.
@@ -179,6 +182,13 @@ impl Metrics {
         }
     }
 
+    /// Holds on to a series: it goes with the last of its leases. Take it before the series itself.
+    pub fn lease(&self, desc: Desc, labels: &[(&'static str, &str)]) -> Lease {
+        let labels = own(labels);
+        *self.1.lock().entry((desc.name, labels.clone())).or_default() += 1;
+        Lease { metrics: self.clone(), name: desc.name, labels }
+    }
+
     /// Calls `look` with every family, in the order of their names.
     pub(crate) fn each_family(&self, mut look: impl FnMut(&Family)) {
         // A copy of the handles: a gauge that is read may itself register metrics.
@@ -199,6 +209,54 @@ impl Metrics {
     }
 }
 
+/// Keeps a series of something that comes and goes, such as a version of a plugin.
+pub struct Lease {
+    metrics: Metrics,
+    name: &'static str,
+    labels: Labels,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let key = (self.name, std::mem::take(&mut self.labels));
+        // Held until the series is gone, so that one who takes a lease meanwhile gets a new one.
+        let mut leases = self.metrics.1.lock();
+        let Some(held) = leases.get_mut(&key) else { return };
+        *held -= 1;
+        if *held == 0 {
+            leases.remove(&key);
+            if let Some(family) = self.metrics.0.write().get_mut(key.0) {
+                family.series.remove(&key.1);
+            }
+        }
+    }
+}
+
 fn own(labels: &[(&'static str, &str)]) -> Labels {
     labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_goes_with_its_last_lease() {
+        const DESC: Desc = Desc { name: "n", unit: "", help: "" };
+        let metrics = Metrics::default();
+        let labels = [("digest", "a")];
+        let series = |metrics: &Metrics| {
+            let mut count = 0;
+            metrics.each_family(|family| count += family.series.len());
+            count
+        };
+        let (first, second) = (metrics.lease(DESC, &labels), metrics.lease(DESC, &labels));
+        metrics.counter(DESC, &labels).add(1);
+        metrics.counter(DESC, &[("digest", "b")]).add(1);
+        drop(first);
+        assert_eq!((series(&metrics), metrics.counter(DESC, &labels).get()), (2, 1));
+        drop(second);
+        assert_eq!(series(&metrics), 1);
+        assert_eq!(metrics.counter(DESC, &labels).get(), 0, "a new one");
+    }
 }

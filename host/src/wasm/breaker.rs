@@ -35,6 +35,16 @@ impl Breaker {
         }
     }
 
+    /// Whether one call decides if it is asked again.
+    pub(super) fn is_half_open(&self) -> bool {
+        self.state == State::HalfOpen
+    }
+
+    /// Whether it is not asked.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
     /// Any to closed: it works.
     pub(super) fn succeeded(&mut self) {
         self.state = State::Closed { failures: 0 };

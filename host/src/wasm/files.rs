@@ -1,12 +1,33 @@
 //! Whether the files that plugins were loaded from have changed.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use std::{fs, io};
 
 use super::Plugin;
+
+/// The file that is meant: `path` itself, or the one `.wasm` file in it if it is a directory.
+pub(super) fn component(path: &Path) -> io::Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?.path();
+        if entry.extension().is_some_and(|extension| extension == "wasm") && entry.is_file() {
+            found.push(entry);
+        }
+    }
+    match (found.pop(), found.len()) {
+        (Some(only), 0) => Ok(only),
+        (None, _) => Err(io::Error::other("there is no .wasm file in the directory")),
+        (Some(_), more) => {
+            Err(io::Error::other(format!("there are {} .wasm files in the directory; leave one", more + 1)))
+        }
+    }
+}
 
 /// Files and what they looked like.
 pub(super) struct Files(BTreeMap<PathBuf, File>);
@@ -28,7 +49,7 @@ struct Signature {
 
 impl Signature {
     fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
+        let metadata = fs::metadata(component(path).ok()?).ok()?;
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         Some(Self { modified, bytes: metadata.len(), inode: (metadata.dev(), metadata.ino()) })
     }

@@ -6,8 +6,8 @@ use super::Plugin;
 use super::call::Reason;
 use super::policy::Votes;
 use crate::pipeline::Cx;
-use crate::telemetry::metrics::Desc;
-use crate::telemetry::{Counter, Gauge, Histogram};
+use crate::telemetry::metrics::{Desc, Lease};
+use crate::telemetry::{Counter, Gauge, Histogram, Metrics};
 
 const CALLS: Desc =
     Desc { name: "tailrace_plugin_calls", unit: "{call}", help: "Calls to evaluate a batch of traces." };
@@ -24,6 +24,11 @@ const BREAKER: Desc = Desc {
 };
 const MEMORY: Desc =
     Desc { name: "tailrace_plugin_memory", unit: "By", help: "Linear memory of the plugin's instances." };
+const HIGH_WATER: Desc = Desc {
+    name: "tailrace_plugin_memory_high_water",
+    unit: "By",
+    help: "The most linear memory that an instance of the plugin had after a call.",
+};
 const RECYCLED: Desc =
     Desc { name: "tailrace_plugin_recycled", unit: "{instance}", help: "Instances replaced by a new one." };
 const COMPILE: Desc =
@@ -31,6 +36,16 @@ const COMPILE: Desc =
 const CACHE_HITS: Desc =
     Desc { name: "tailrace_plugin_code_cache_hits", unit: "{load}", help: "Loads that found their code in the cache." };
 const CUSTOM: Desc = Desc { name: "tailrace_plugin_counter", unit: "", help: "Counters that plugins keep." };
+const CANARY_TRACES: Desc = Desc {
+    name: "tailrace_plugin_canary_traces",
+    unit: "{trace}",
+    help: "Traces that were judged by the canary, and by the version beside it.",
+};
+const CANARY_STATE: Desc = Desc {
+    name: "tailrace_plugin_canary_state",
+    unit: "",
+    help: "1: the canary judges its share, 0: it failed too often.",
+};
 const SWAPS: Desc = Desc { name: "tailrace_plugin_swaps", unit: "{swap}", help: "Changes of a plugin's file." };
 const TRIED: Desc = Desc {
     name: "tailrace_plugin_trial_traces",
@@ -46,34 +61,73 @@ const DISAGREED: Desc = Desc {
 const DURATION_BOUNDS: &[f64] =
     &[1e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0];
 
+/// Registers series that go with the last who holds them: those of a digest that is gone.
+struct Series<'a> {
+    metrics: &'a Metrics,
+    labels: Vec<(&'static str, &'a str)>,
+    leases: Vec<Lease>,
+}
+
+impl<'a> Series<'a> {
+    fn of(plugin: &'a Plugin, cx: &'a Cx) -> Self {
+        let labels = vec![("plugin", plugin.name.as_str()), ("digest", plugin.short_digest())];
+        Self { metrics: &cx.metrics, labels, leases: Vec::new() }
+    }
+
+    fn and(mut self, name: &'static str, value: &'a str) -> Self {
+        self.labels.push((name, value));
+        self
+    }
+
+    fn with<T>(
+        &mut self,
+        desc: Desc,
+        more: &[(&'static str, &'a str)],
+        register: impl FnOnce(&Metrics, Desc, &[(&'static str, &str)]) -> T,
+    ) -> T {
+        let labels = [self.labels.as_slice(), more].concat();
+        self.leases.push(self.metrics.lease(desc, &labels));
+        register(self.metrics, desc, &labels)
+    }
+
+    fn counter(&mut self, desc: Desc, more: &[(&'static str, &'a str)]) -> Counter {
+        self.with(desc, more, Metrics::counter)
+    }
+
+    fn gauge(&mut self, desc: Desc) -> Gauge {
+        self.with(desc, &[], Metrics::gauge)
+    }
+}
+
 /// Of one instance.
 pub(super) struct GuestMetrics {
     pub(super) memory: Gauge,
+    high_water: Gauge,
     recycled: [Counter; 2],
     /// In the order of the plugin's description.
     pub(super) counters: Vec<Counter>,
+    _leases: Vec<Lease>,
 }
 
 impl GuestMetrics {
     pub(super) fn new(plugin: &Plugin, cx: &Cx) -> Self {
-        let labels = [("plugin", plugin.name.as_str()), ("digest", plugin.short_digest())];
-        let with = |name: &'static str, value: &str| {
-            let mut all: Vec<(&'static str, String)> =
-                labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-            all.push((name, value.to_owned()));
-            all
-        };
-        let counter = |desc, labels: Vec<(&'static str, String)>| {
-            let borrowed: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            cx.metrics.counter(desc, &borrowed)
-        };
+        let mut series = Series::of(plugin, cx);
         let took = plugin.compile.took.as_secs_f64();
-        cx.metrics.observe_gauge(COMPILE, &labels, move || took);
-        cx.metrics.counter(CACHE_HITS, &labels).add(u64::from(plugin.compile.cached));
+        series.with(COMPILE, &[], |metrics, desc, labels| metrics.observe_gauge(desc, labels, move || took));
+        series.counter(CACHE_HITS, &[]).add(u64::from(plugin.compile.cached));
         Self {
-            memory: cx.metrics.gauge(MEMORY, &labels),
-            recycled: [counter(RECYCLED, with("why", "failure")), counter(RECYCLED, with("why", "memory"))],
-            counters: plugin.counters.iter().map(|name| counter(CUSTOM, with("counter", name))).collect(),
+            memory: series.gauge(MEMORY),
+            high_water: series.gauge(HIGH_WATER),
+            recycled: ["failure", "memory"].map(|why| series.counter(RECYCLED, &[("why", why)])),
+            counters: plugin.counters.iter().map(|name| series.counter(CUSTOM, &[("counter", name)])).collect(),
+            _leases: series.leases,
+        }
+    }
+
+    /// An instance has so much memory now.
+    pub(super) fn used(&self, bytes: usize) {
+        if bytes as i64 > self.high_water.get() {
+            self.high_water.set(bytes as i64);
         }
     }
 
@@ -96,22 +150,21 @@ pub(super) struct MemberMetrics {
     failures: [Counter; Reason::ALL.len()],
     duration: Histogram,
     pub(super) breaker: Gauge,
+    _leases: Vec<Lease>,
 }
 
 impl MemberMetrics {
     pub(super) fn new(plugin: &Plugin, policy: &str, cx: &Cx) -> Self {
-        let labels = [("plugin", plugin.name.as_str()), ("digest", plugin.short_digest()), ("policy", policy)];
-        let [name, digest, policy] = labels;
-        let vote = |verdict| cx.metrics.counter(VOTES, &[name, digest, policy, ("verdict", verdict)]);
-        let failure =
-            |reason: Reason| cx.metrics.counter(FAILURES, &[name, digest, policy, ("reason", reason.as_str())]);
+        let mut series = Series::of(plugin, cx).and("policy", policy);
         Self {
-            calls: cx.metrics.counter(CALLS, &labels),
-            traces: cx.metrics.counter(TRACES, &labels),
-            votes: ["no", "sample", "drop"].map(vote),
-            failures: Reason::ALL.map(failure),
-            duration: cx.metrics.histogram(DURATION, &labels, DURATION_BOUNDS),
-            breaker: cx.metrics.gauge(BREAKER, &labels),
+            calls: series.counter(CALLS, &[]),
+            traces: series.counter(TRACES, &[]),
+            votes: ["no", "sample", "drop"].map(|verdict| series.counter(VOTES, &[("verdict", verdict)])),
+            failures: Reason::ALL.map(|reason| series.counter(FAILURES, &[("reason", reason.as_str())])),
+            duration: series
+                .with(DURATION, &[], |metrics, desc, labels| metrics.histogram(desc, labels, DURATION_BOUNDS)),
+            breaker: series.gauge(BREAKER),
+            _leases: series.leases,
         }
     }
 
@@ -140,6 +193,29 @@ impl MemberMetrics {
         if let Some(place) = Reason::ALL.iter().position(|known| *known == reason) {
             self.failures[place].add(1);
         }
+    }
+}
+
+/// Of a canary.
+pub(super) struct CanaryMetrics {
+    pub(super) is_on: Gauge,
+    judged: [Counter; 2],
+    _leases: Vec<Lease>,
+}
+
+impl CanaryMetrics {
+    pub(super) fn new(plugin: &Plugin, policy: &str, cx: &Cx) -> Self {
+        let mut series = Series::of(plugin, cx).and("policy", policy);
+        Self {
+            is_on: series.gauge(CANARY_STATE),
+            judged: ["canary", "active"].map(|by| series.counter(CANARY_TRACES, &[("by", by)])),
+            _leases: series.leases,
+        }
+    }
+
+    pub(super) fn judged(&self, by_canary: usize, by_active: usize) {
+        self.judged[0].add(by_canary as u64);
+        self.judged[1].add(by_active as u64);
     }
 }
 

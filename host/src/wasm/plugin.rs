@@ -149,7 +149,8 @@ impl Source {
     pub(super) fn read(path: &Path, pin: Option<&str>) -> Result<Self, PluginError> {
         let failed = |source| PluginError::Read { path: path.to_owned(), source };
         let mut bytes = Vec::new();
-        File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
+        let file = crate::wasm::files::component(path).and_then(File::open);
+        file.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(PluginError::TooLarge { path: path.to_owned() });
         }
@@ -175,8 +176,9 @@ impl Plugin {
         let (component, cached) = code(runtime, &source)?;
         let compile = Compile { took: started.elapsed(), cached };
         let worlds = Worlds::link(runtime, &component, sampling, transform)?;
-        let file = source.origin.as_ref().and_then(|origin| origin.path.file_stem()).map(|stem| stem.to_string_lossy());
-        let name = manifest.name.or(file.map(Into::into)).unwrap_or_default();
+        let file = source.origin.as_ref().and_then(|origin| crate::wasm::files::component(&origin.path).ok());
+        let stem = file.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+        let name = manifest.name.or(stem).unwrap_or_default();
         let (policies, transforms) = worlds.describe(runtime, &name)?;
         Ok(Self {
             name,

@@ -9,6 +9,7 @@
 //! short-circuits ask about. A guest that fails costs the one vote it was asked for: its instance is thrown away, and before the
 //! next policy of it is asked there is a new one with the batch loaded and the state restored.
 
+mod canary;
 mod columns;
 mod guest;
 mod recent;
@@ -18,6 +19,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use canary::Share;
 pub use columns::{Column, Columns, Dictionary, Needs};
 pub use watch::Watch;
 
@@ -26,6 +28,7 @@ pub use super::call::Reason;
 use super::engine::off_runtime;
 use super::plugin::Plugin;
 use crate::pipeline::Cx;
+use canary::Canary;
 use guest::{Guest, Member};
 use recent::Recent;
 
@@ -44,6 +47,21 @@ pub struct PolicySpec {
     pub limits: Limits,
     /// What counts when it fails.
     pub on_error: OnError,
+    /// The spec before it, of which it is a new version that judges this share of the traces.
+    pub canary_of: Option<(usize, Share)>,
+}
+
+impl PolicySpec {
+    /// A policy with the usual limits.
+    pub fn new(
+        policy: impl Into<String>,
+        plugin: Arc<Plugin>,
+        kind: impl Into<String>,
+        config: serde_json::Value,
+    ) -> Self {
+        let (limits, on_error) = (Limits::default(), OnError::default());
+        Self { policy: policy.into(), plugin, kind: kind.into(), config, limits, on_error, canary_of: None }
+    }
 }
 
 /// What a policy may take, and when it is given up on.
@@ -55,7 +73,9 @@ pub struct Limits {
     pub evaluate: Duration,
     /// Time beyond that for each trace it is asked about.
     pub evaluate_per_trace: Duration,
-    /// Time to instantiate and configure, and to take a batch in.
+    /// Time to take a batch in, and to save and restore its state.
+    pub load: Duration,
+    /// Time to instantiate and configure.
     pub configure: Duration,
     /// Lines of its log.
     pub log_lines_per_second: u32,
@@ -63,6 +83,8 @@ pub struct Limits {
     pub max_failures: u32,
     /// How long that while is.
     pub retry_after: Duration,
+    /// Traces that it is asked about first when it is tried again.
+    pub retry_traces: u32,
 }
 
 impl Default for Limits {
@@ -72,10 +94,13 @@ impl Default for Limits {
             evaluate: Duration::from_millis(100),
             // Forty times what the slowest guest language took.
             evaluate_per_trace: Duration::from_micros(100),
+            // A hundred times what a batch of whole spans took.
+            load: Duration::from_secs(1),
             configure: Duration::from_secs(5),
             log_lines_per_second: 20,
             max_failures: 5,
             retry_after: Duration::from_secs(30),
+            retry_traces: 16,
         }
     }
 }
@@ -91,13 +116,15 @@ pub enum OnError {
     Sample,
     /// It counts as a vote to drop.
     Drop,
+    /// Another policy's vote counts; here it is missing.
+    Fallback,
 }
 
 impl OnError {
     /// The verdict that takes the place of the missing one.
     pub fn verdict(self) -> Option<u8> {
         match self {
-            Self::Abstain => None,
+            Self::Abstain | Self::Fallback => None,
             Self::Sample => Some(1),
             Self::Drop => Some(2),
         }
@@ -113,6 +140,25 @@ pub struct Votes {
     pub thresholds: Vec<u8>,
     /// Places in [`Plugin::reasons`], or empty.
     pub reasons: Vec<u16>,
+}
+
+impl Votes {
+    /// The votes on what was asked about afterwards. What only one of them has is not there.
+    fn and(mut self, more: Self) -> Self {
+        let both = |one: usize, other: usize| one > 0 && other > 0;
+        if both(self.thresholds.len(), more.thresholds.len()) {
+            self.thresholds.extend(more.thresholds);
+        } else {
+            self.thresholds.clear();
+        }
+        if both(self.reasons.len(), more.reasons.len()) {
+            self.reasons.extend(more.reasons);
+        } else {
+            self.reasons.clear();
+        }
+        self.verdicts.extend(more.verdicts);
+        self
+    }
 }
 
 /// A vote that is missing. It is counted and logged already.
@@ -152,6 +198,8 @@ pub struct Policies {
 struct Slot {
     guest: usize,
     member: usize,
+    /// The new version that judges a share of the traces.
+    canary: Option<Canary>,
 }
 
 /// The batch that is looked at, and how many there were before it.
@@ -177,9 +225,17 @@ impl Policies {
                 guests.push(Guest::new(&spec, cx));
                 guests.len() - 1
             });
+            let canary = spec.canary_of.map(|(of, share)| (of, Canary::new(place, share, &spec, cx)));
             let problem = |(path, message)| PolicyProblem { spec: place, path, message };
             match guests[guest].add(Member::new(spec, cx)) {
-                Ok(member) => slots.push(Slot { guest, member }),
+                Ok(member) => {
+                    slots.push(Slot { guest, member, canary: None });
+                    if let Some((of, canary)) = canary
+                        && let Some(active) = slots.get_mut(of)
+                    {
+                        active.canary = Some(canary);
+                    }
+                }
                 Err(found) => problems.extend(found.into_iter().map(problem)),
             }
         }
@@ -208,7 +264,35 @@ impl Policies {
 
     /// The votes of the policy of `spec` on the traces at the places `candidates` of the batch.
     pub fn evaluate(&mut self, spec: usize, candidates: &[u32]) -> Result<Votes, Failure> {
-        let Slot { guest, member } = self.slots[spec];
+        let Some(canary) = self.slots[spec].canary.as_ref().filter(|canary| canary.is_on()) else {
+            return self.ask(spec, candidates);
+        };
+        let (of_canary, split) = (canary.spec, canary.split(candidates, &self.batch.columns));
+        if split.picked.is_empty() {
+            return self.ask(spec, candidates);
+        }
+        match self.ask(of_canary, &split.picked) {
+            Ok(votes) => {
+                let rest = self.ask(spec, &split.rest)?;
+                if let Some(canary) = &self.slots[spec].canary {
+                    canary.judged(&split);
+                }
+                Ok(split.merge(votes, rest))
+            }
+            // What it fails on, the old one judges.
+            Err(failure) => {
+                let Slot { guest, member, .. } = self.slots[of_canary];
+                let is_given_up = self.guests[guest].is_given_up(member);
+                if let Some(canary) = self.slots[spec].canary.as_mut().filter(|_| is_given_up) {
+                    canary.give_up(&failure);
+                }
+                self.ask(spec, candidates)
+            }
+        }
+    }
+
+    fn ask(&mut self, spec: usize, candidates: &[u32]) -> Result<Votes, Failure> {
+        let Slot { guest, member, .. } = self.slots[spec];
         self.guests[guest].evaluate(member, candidates, &self.batch, Instant::now())
     }
 
@@ -222,6 +306,9 @@ impl Policies {
         for guest in &mut self.guests {
             guest.adopt(&old.guests);
         }
+        for canary in self.slots.iter_mut().filter_map(|slot| slot.canary.as_mut()) {
+            old.slots.iter_mut().filter_map(|slot| slot.canary.as_mut()).for_each(|old| canary.adopt(old));
+        }
         if let (Some(own), Some(theirs)) = (&self.recent, &old.recent) {
             own.inherit(theirs);
         }
@@ -234,7 +321,7 @@ impl Policies {
 
     /// Failures of the policy of `spec` so far.
     fn failures(&self, spec: usize) -> u64 {
-        let Slot { guest, member } = self.slots[spec];
+        let Slot { guest, member, .. } = self.slots[spec];
         self.guests[guest].failures(member)
     }
 }

@@ -70,6 +70,7 @@ pub(super) fn spec(plugin: &Arc<Plugin>, kind: &str, config: Value) -> PolicySpe
         config,
         limits: Limits::default(),
         on_error: OnError::Abstain,
+        canary_of: None,
     }
 }
 

@@ -154,6 +154,91 @@ impl Policy for Counts {
     }
 }
 
+/// Panics when it is asked about more traces than a number.
+pub struct Fragile {
+    more_than: usize,
+}
+
+/// How many it stands.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct FragileConfig {
+    more_than: usize,
+}
+
+impl Policy for Fragile {
+    const KIND: &'static str = "fragile";
+    type Config = FragileConfig;
+
+    fn new(FragileConfig { more_than }: FragileConfig) -> Result<Self, Diagnostics> {
+        Ok(Self { more_than })
+    }
+
+    fn evaluate_batch(&mut self, _batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
+        assert!(candidates.len() <= self.more_than, "asked about {} traces", candidates.len());
+        vote_all(candidates, votes);
+        Ok(())
+    }
+}
+
+/// Panics or hangs in the function that its configuration names, or traps at every n-th call.
+pub struct Breaks {
+    place: String,
+    nth: u32,
+    calls: u32,
+}
+
+/// Where it breaks: `save`, or `hangs in save`; or at which calls.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BreaksConfig {
+    place: String,
+    nth: u32,
+}
+
+impl Breaks {
+    fn may_break(&self, here: &str) {
+        assert!(self.place != here, "in {here}");
+        while std::hint::black_box(self.place.strip_prefix("hangs in ") == Some(here)) {}
+    }
+}
+
+impl Policy for Breaks {
+    const KIND: &'static str = "breaks";
+    const STATE_SCHEMA: &'static str = "calls:u32le";
+    type Config = BreaksConfig;
+
+    fn new(BreaksConfig { place, nth }: BreaksConfig) -> Result<Self, Diagnostics> {
+        let breaks = Self { place, nth, calls: 0 };
+        breaks.may_break("configure");
+        Ok(breaks)
+    }
+
+    fn needs(&self) -> Needs {
+        self.may_break("needs");
+        Needs::nothing()
+    }
+
+    fn evaluate_batch(&mut self, _batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
+        self.may_break("evaluate");
+        self.calls += 1;
+        if self.nth > 0 && self.calls.is_multiple_of(self.nth) {
+            std::process::abort();
+        }
+        vote_all(candidates, votes);
+        Ok(())
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.may_break("save");
+        Some(self.calls.to_le_bytes().to_vec())
+    }
+
+    fn restore(&mut self, state: &[u8]) {
+        self.may_break("restore");
+        self.calls = state.try_into().map_or(0, u32::from_le_bytes);
+    }
+}
+
 /// Drops every trace with more than a number of spans: the one verdict that no other kind gives.
 pub struct Drops;
 
@@ -171,5 +256,6 @@ impl Policy for Drops {
 }
 
 tailrace_sdk::export!(
-    Panics, Traps, Loops, Sleeps, Hogs, Leaks, Contrary, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops
+    Panics, Traps, Loops, Sleeps, Hogs, Leaks, Contrary, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops,
+    Fragile, Breaks
 );

@@ -84,6 +84,7 @@ impl Runner<'_> {
             config: config.cloned().unwrap_or_else(|| json!({})),
             limits: generous(),
             on_error: OnError::default(),
+            canary_of: None,
         };
         let mut policies = match Policies::new(vec![spec], cx) {
             Ok(policies) => policies,

@@ -12,15 +12,18 @@ use super::core::Core;
 use super::judge::Court;
 use super::metrics::PolicyMetrics;
 use super::rules::{self, Panel, Rule, Rules, Vote};
-use super::settings::{Kind, Policy, Settings, WasmPolicy};
+use super::settings::{CanaryPolicy, Kind, Policy, Settings, WasmPolicy};
+use super::shadow::Shadow;
 use crate::config::{ComponentId, Path};
 use crate::pipeline::{BuildError, Cx};
-use crate::wasm::policy::{Columns, Limits, Needs, OnError, Policies, PolicyProblem, PolicySpec, Watch};
+use crate::wasm::policy::{Columns, Needs, OnError, Policies, PolicyProblem, PolicySpec, Reason, Watch};
 use crate::wasm::{Plugin, PluginError};
 
 /// Evaluators in plugins.
 struct Plugins {
     policies: Policies,
+    /// Leaves with a fallback, and whether it takes the place of every vote that is missing.
+    fallbacks: HashMap<usize, bool>,
     /// Of plugins' files, if there are any.
     watch: Option<Watch>,
 }
@@ -54,7 +57,12 @@ impl Panel for Plugins {
     fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote> {
         match self.policies.evaluate(leaf, candidates) {
             Ok(votes) => votes.verdicts.into_iter().map(vote).collect(),
-            Err(failure) => vec![failure.verdict.map_or(Vote::Missing, vote); candidates.len()],
+            Err(failure) => {
+                let always = self.fallbacks.get(&leaf);
+                let defers = always.is_some_and(|always| *always || failure.reason == Reason::BreakerOpen);
+                let missing = if defers { Vote::Deferred } else { Vote::Missing };
+                vec![failure.verdict.filter(|_| !defers).map_or(missing, vote); candidates.len()]
+            }
         }
     }
 }
@@ -67,19 +75,39 @@ fn vote(verdict: u8) -> Vote {
     }
 }
 
+/// The settings' check knows that no policy falls back on itself; this bounds what a chain of them may cost.
+const MAX_FALLBACKS: usize = 16;
+
+/// What YAML has as nothing, plugins take as no options.
+fn options(config: &serde_json::Value) -> serde_json::Value {
+    if config.is_null() { serde_json::json!({}) } else { config.clone() }
+}
+
 /// Makes what the settings' policies are: the court, and a line in words for each.
 pub(super) fn convene(settings: &Settings, core: &Core) -> Result<(Court, Vec<String>), BuildError> {
     let mut leaves = Leaves::new(&core.cx);
-    let mut policies = Vec::new();
-    for (place, policy) in settings.policies.iter().enumerate() {
-        let rule = leaves.rule(policy, &policy.name, &place_of(place));
-        let label = label(&core.cx.id, &policy.name);
-        let metrics = Arc::new(PolicyMetrics::new(&core.cx, &label));
-        policies.push(rules::Policy { name: core.names.number(&policy.name), rule, metrics });
+    let rule = |(place, policy): (usize, &Policy)| leaves.rule(policy, &policy.name, &place_of(place));
+    let rules: Vec<Rule> = settings.policies.iter().enumerate().map(rule).collect();
+    let by_name: HashMap<&str, &Rule> =
+        settings.policies.iter().map(|policy| policy.name.as_str()).zip(&rules).collect();
+    let (mut policies, mut shadows) = (Vec::new(), Vec::new());
+    for (policy, rule) in settings.policies.iter().zip(&rules) {
+        match (policy.is_shadow().then_some(&policy.wasm), rule) {
+            (Some(Some(block)), Rule::Leaf(leaf)) => {
+                let against = block.against.as_deref().map(|name| (core.names.number(name), name));
+                shadows.push(Shadow::new(&core.cx, &policy.name, *leaf, against));
+            }
+            _ => {
+                let metrics = Arc::new(PolicyMetrics::new(&core.cx, &label(&core.cx.id, &policy.name)));
+                let rule = leaves.guarded(rule, &by_name, MAX_FALLBACKS);
+                policies.push(rules::Policy { name: core.names.number(&policy.name), rule, metrics });
+            }
+        }
     }
     let described = settings.policies.iter().map(|policy| leaves.describe(policy)).collect();
     let panel = Box::new(leaves.configure()?);
-    Ok((Court { panel, rules: Rules::new(policies, settings.sample_on_first_match) }, described))
+    let rules = Rules::new(policies, settings.sample_on_first_match).watched_by(shadows);
+    Ok((Court { panel, rules }, described))
 }
 
 /// What is wrong with the settings' policies beyond what the settings show: loads the plugins and configures them, in instances that
@@ -113,12 +141,38 @@ struct Leaves<'a> {
     specs: Vec<PolicySpec>,
     /// Where each spec's configuration stands.
     paths: Vec<Path>,
+    /// By leaf: the policy that is asked in its place, and whether for every vote that is missing.
+    fallbacks: HashMap<usize, (String, bool)>,
     faults: Vec<Fault>,
 }
 
 impl<'a> Leaves<'a> {
     fn new(cx: &'a Cx) -> Self {
-        Self { cx, plugins: HashMap::new(), specs: Vec::new(), paths: Vec::new(), faults: Vec::new() }
+        Self {
+            cx,
+            plugins: HashMap::new(),
+            specs: Vec::new(),
+            paths: Vec::new(),
+            fallbacks: HashMap::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// The rule with the fallbacks of its leaves.
+    fn guarded(&self, rule: &Rule, policies: &HashMap<&str, &Rule>, depth: usize) -> Rule {
+        let guard = |rule: &Rule| self.guarded(rule, policies, depth);
+        match rule {
+            Rule::Leaf(leaf) | Rule::Guarded(leaf, _) => {
+                let fallback = self.fallbacks.get(leaf).and_then(|(name, _)| policies.get(name.as_str()));
+                match fallback.filter(|_| depth > 0) {
+                    Some(fallback) => Rule::Guarded(*leaf, Box::new(self.guarded(fallback, policies, depth - 1))),
+                    None => Rule::Leaf(*leaf),
+                }
+            }
+            Rule::And(members) => Rule::And(members.iter().map(guard).collect()),
+            Rule::Drop(members) => Rule::Drop(members.iter().map(guard).collect()),
+            Rule::Not(member) => Rule::Not(Box::new(guard(member))),
+        }
     }
 
     fn rule(&mut self, policy: &Policy, name: &str, path: &Path) -> Rule {
@@ -147,44 +201,69 @@ impl<'a> Leaves<'a> {
     fn standard(&mut self, policy: &Policy, name: &str, path: &Path) -> Rule {
         let path = path.join(&policy.kind);
         let Some(plugin) = self.plugin("", &path, |cx| cx.host.wasm.embedded()) else { return Rule::Leaf(0) };
-        let kind = policy.kind.clone();
-        let (config, limits, on_error) = (policy.config(), Limits::default(), OnError::default());
-        self.add(PolicySpec { policy: self.unique(name), plugin, kind, config, limits, on_error }, path)
+        let spec = PolicySpec::new(self.unique(name), plugin, policy.kind.clone(), policy.config());
+        Rule::Leaf(self.add(spec, path))
     }
 
     fn of_file(&mut self, block: Option<&WasmPolicy>, name: &str, path: &Path) -> Rule {
         let path = path.join("wasm");
         let Some(block) = block else { return Rule::Leaf(0) };
-        let WasmPolicy { module, digest, policy, config, on_error, limits } = block;
-        let load = |cx: &Cx| cx.host.wasm.load(std::path::Path::new(module), digest.as_deref());
-        let Some(plugin) = self.plugin(module, &path, load) else { return Rule::Leaf(0) };
-        let kind = match (policy, plugin.kinds.as_slice()) {
-            (Some(kind), _) => kind.clone(),
-            (None, [only]) => only.name.clone(),
-            (None, []) => {
-                self.faults.push(Fault::new(&path.join("module"), format!("{module} offers no policies")));
-                return Rule::Leaf(0);
-            }
+        let WasmPolicy { module, digest, policy, config, on_error, limits, .. } = block;
+        let Some(plugin) = self.file(module, digest.as_deref(), &path) else { return Rule::Leaf(0) };
+        let Some(kind) = self.kind(&plugin, policy.as_deref(), module, &path) else { return Rule::Leaf(0) };
+        let spec = PolicySpec {
+            limits: limits.limits(),
+            on_error: *on_error,
+            ..PolicySpec::new(self.unique(name), plugin, kind, options(config))
+        };
+        let leaf = self.add_checked(spec.clone(), path.join("config"));
+        if let Some(fallback) = &block.fallback {
+            self.fallbacks.insert(leaf, (fallback.clone(), *on_error == OnError::Fallback));
+        }
+        if let Some(canary) = &block.canary {
+            self.canary(canary, &spec, leaf, &path.join("canary"));
+        }
+        Rule::Leaf(leaf)
+    }
+
+    /// The new version of a policy, beside it.
+    fn canary(&mut self, block: &CanaryPolicy, active: &PolicySpec, leaf: usize, path: &Path) {
+        let Some(plugin) = self.file(&block.module, block.digest.as_deref(), path) else { return };
+        let config = block.config.as_ref().map_or_else(|| active.config.clone(), options);
+        let policy = self.unique(&format!("{}/canary", active.policy));
+        let canary_of = Some((leaf, block.share));
+        self.add_checked(PolicySpec { policy, plugin, config, canary_of, ..active.clone() }, path.join("config"));
+    }
+
+    fn file(&mut self, module: &str, digest: Option<&str>, path: &Path) -> Option<Arc<Plugin>> {
+        self.plugin(module, path, |cx| cx.host.wasm.load(std::path::Path::new(module), digest))
+    }
+
+    /// Which of the plugin's policies is meant.
+    fn kind(&mut self, plugin: &Plugin, named: Option<&str>, module: &str, path: &Path) -> Option<String> {
+        let fault = match (named, plugin.kinds.as_slice()) {
+            (Some(kind), _) => return Some(kind.to_owned()),
+            (None, [only]) => return Some(only.name.clone()),
+            (None, []) => Fault::new(&path.join("module"), format!("{module} offers no policies")),
             (None, kinds) => {
                 let kinds: Vec<_> = kinds.iter().map(|kind| kind.name.as_str()).collect();
-                let message = format!("{module} has several policies: name one as policy: {}", kinds.join(", "));
-                self.faults.push(Fault::new(&path, message));
-                return Rule::Leaf(0);
+                Fault::new(path, format!("{module} has several policies: name one as policy: {}", kinds.join(", ")))
             }
         };
-        // What YAML has as nothing, plugins take as no options.
-        let config = if config.is_null() { serde_json::json!({}) } else { config.clone() };
-        let (limits, on_error) = (limits.limits(), *on_error);
-        let spec = PolicySpec { policy: self.unique(name), plugin, kind, config, limits, on_error };
-        let path = path.join("config");
+        self.faults.push(fault);
+        None
+    }
+
+    /// A user's configuration is held against the plugin's schema first.
+    fn add_checked(&mut self, spec: PolicySpec, path: Path) -> usize {
         self.faults.extend(fault::of_schema(&spec, &path));
         self.add(spec, path)
     }
 
-    fn add(&mut self, spec: PolicySpec, path: Path) -> Rule {
+    fn add(&mut self, spec: PolicySpec, path: Path) -> usize {
         self.specs.push(spec);
         self.paths.push(path);
-        Rule::Leaf(self.specs.len() - 1)
+        self.specs.len() - 1
     }
 
     /// A name that no other spec has.
@@ -236,6 +315,7 @@ impl<'a> Leaves<'a> {
     /// Configures all leaves, or says all that is wrong.
     fn configure(self) -> Result<Plugins, BuildError> {
         let (cx, watched) = (self.cx, self.specs.clone());
+        let fallbacks = self.fallbacks.iter().map(|(leaf, (_, always))| (*leaf, *always)).collect();
         let (policies, faults) = self.try_configure();
         for warning in faults.iter().filter(|fault| fault.is_warning) {
             tracing::warn!(processor = %cx.id, "{warning}");
@@ -245,7 +325,7 @@ impl<'a> Leaves<'a> {
             if let Some(watch) = &watch {
                 policies.watched_by(watch);
             }
-            return Ok(Plugins { policies, watch });
+            return Ok(Plugins { policies, fallbacks, watch });
         }
         let errors = faults.iter().filter(|fault| !fault.is_warning).map(ToString::to_string);
         Err(BuildError::new(errors.collect::<Vec<_>>().join("\n")))

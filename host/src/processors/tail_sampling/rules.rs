@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::metrics::PolicyMetrics;
+use super::shadow::Shadow;
 use crate::wasm::policy::{Columns, Needs};
 
 /// A policy's answer on one trace.
@@ -19,6 +20,8 @@ pub(super) enum Vote {
     Drop,
     /// The policy failed.
     Missing,
+    /// The policy failed, and another one is to be asked in its place.
+    Deferred,
 }
 
 /// What is asked for votes: the evaluators that the leaves of the rules stand for.
@@ -42,6 +45,8 @@ pub(super) trait Panel: Send {
 pub(super) enum Rule {
     /// An evaluator of the panel.
     Leaf(usize),
+    /// The same, and the rule whose votes count where it defers.
+    Guarded(usize, Box<Rule>),
     And(Vec<Rule>),
     Not(Box<Rule>),
     Drop(Vec<Rule>),
@@ -51,6 +56,7 @@ impl Rule {
     fn ask(&self, panel: &mut dyn Panel, candidates: &[u32]) -> Vec<Vote> {
         match self {
             Self::Leaf(leaf) => panel.ask(*leaf, candidates),
+            Self::Guarded(leaf, fallback) => guarded(*leaf, fallback, panel, candidates),
             Self::And(members) => all(members, panel, candidates),
             Self::Not(member) => member.ask(panel, candidates).into_iter().map(turned_round).collect(),
             Self::Drop(members) => all(members, panel, candidates).into_iter().map(as_drop).collect(),
@@ -58,11 +64,25 @@ impl Rule {
     }
 }
 
+/// Asks a leaf, and its fallback about what it defers.
+fn guarded(leaf: usize, fallback: &Rule, panel: &mut dyn Panel, candidates: &[u32]) -> Vec<Vote> {
+    let mut votes = panel.ask(leaf, candidates);
+    let deferred = candidates.iter().zip(&votes).filter(|(_, vote)| **vote == Vote::Deferred);
+    let asked: Vec<u32> = deferred.map(|(candidate, _)| *candidate).collect();
+    if !asked.is_empty() {
+        let mut answers = fallback.ask(panel, &asked).into_iter();
+        for vote in votes.iter_mut().filter(|vote| **vote == Vote::Deferred) {
+            *vote = answers.next().unwrap_or(Vote::Missing);
+        }
+    }
+    votes
+}
+
 fn turned_round(vote: Vote) -> Vote {
     match vote {
         Vote::No => Vote::Sample,
         Vote::Sample => Vote::No,
-        Vote::Drop | Vote::Missing => vote,
+        Vote::Drop | Vote::Missing | Vote::Deferred => vote,
     }
 }
 
@@ -111,13 +131,20 @@ pub(super) enum Verdict {
 /// All policies, drop policies first.
 pub(super) struct Rules {
     policies: Vec<Policy>,
+    /// Policies whose votes do not count.
+    shadows: Vec<Shadow>,
     sample_on_first_match: bool,
 }
 
 impl Rules {
     pub(super) fn new(mut policies: Vec<Policy>, sample_on_first_match: bool) -> Self {
         policies.sort_by_key(|policy| !matches!(policy.rule, Rule::Drop(_)));
-        Self { policies, sample_on_first_match }
+        Self { policies, shadows: Vec::new(), sample_on_first_match }
+    }
+
+    /// Compares these with what is decided.
+    pub(super) fn watched_by(self, shadows: Vec<Shadow>) -> Self {
+        Self { shadows, ..self }
     }
 
     /// Verdicts on the `count` traces of the batch that was loaded last.
@@ -131,6 +158,9 @@ impl Rules {
             let started = Instant::now();
             let votes = policy.rule.ask(panel, &open);
             policy.metrics.count(&votes, started.elapsed());
+            for shadow in self.shadows.iter().filter(|shadow| shadow.against == Some(policy.name)) {
+                shadow.compare(panel, &open, &votes);
+            }
             let mut votes = votes.into_iter();
             open.retain(|place| {
                 let verdict = &mut verdicts[*place as usize];
@@ -146,7 +176,20 @@ impl Rules {
                 }
             });
         }
+        for shadow in self.shadows.iter().filter(|shadow| shadow.against.is_none()) {
+            let all: Vec<u32> = (0..count as u32).collect();
+            let decided: Vec<_> = verdicts.iter().map(|verdict| as_vote(*verdict)).collect();
+            shadow.compare(panel, &all, &decided);
+        }
         verdicts
+    }
+}
+
+fn as_vote(verdict: Verdict) -> Vote {
+    match verdict {
+        Verdict::Keep(_) => Vote::Sample,
+        Verdict::NotSampled => Vote::No,
+        Verdict::Dropped => Vote::Drop,
     }
 }
 
@@ -245,6 +288,50 @@ mod tests {
             let candidates: Vec<u32> = (0..16).collect();
             assert_eq!(rule.ask(&mut table, &candidates), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_fallback_is_asked_where_a_policy_defers() {
+        use Vote::Deferred as F;
+        let rows: [&[Vote]; 2] = [&[N, F, S, F, M], &[S, S, N, D, S]];
+        let mut table = Table { rows: rows.to_vec(), asked: Vec::new() };
+        let rule = Rule::Guarded(0, Box::new(leaf(1)));
+        assert_eq!(rule.ask(&mut table, &[0, 1, 2, 3, 4]), [N, S, S, D, M]);
+        assert_eq!(table.asked[1], (1, vec![1, 3]));
+        let (verdicts, _) = decide(vec![rule], false, &rows);
+        assert_eq!(verdicts[1], Verdict::Keep(0));
+    }
+
+    #[test]
+    fn shadows_are_compared_and_do_not_vote() {
+        let cx = crate::processors::tail_sampling::tests::cx();
+        let rows: [&[Vote]; 3] = [&[N, S, D, N], &[S, S, N, M], &[S, N, S, N]];
+        let policies = vec![Policy { name: 7, rule: leaf(0), metrics: Arc::new(PolicyMetrics::default()) }];
+        let shadows = vec![Shadow::new(&cx, "new", 1, None), Shadow::new(&cx, "other", 2, Some((7, "old")))];
+        let mut table = Table { rows: rows.to_vec(), asked: Vec::new() };
+        let verdicts = Rules::new(policies, false).watched_by(shadows).decide(&mut table, 4);
+        assert_eq!(verdicts, [Verdict::NotSampled, Verdict::Keep(7), Verdict::Dropped, Verdict::NotSampled]);
+        let mut said = Vec::new();
+        cx.metrics.each_family(|family| {
+            for (labels, cell) in &family.series {
+                if let crate::telemetry::metrics::Cell::Counter(counter) = cell
+                    && counter.get() > 0
+                {
+                    let labels: Vec<_> = labels.iter().skip(1).map(|(_, value)| value.as_str()).collect();
+                    said.push(format!("{} {}: {}", family.desc.name, labels.join(" "), counter.get()));
+                }
+            }
+        });
+        let expected = [
+            "tailrace_plugin_shadow_disagreements new decision no drop: 1",
+            "tailrace_plugin_shadow_disagreements new decision sample no: 1",
+            "tailrace_plugin_shadow_disagreements other old no sample: 1",
+            "tailrace_plugin_shadow_disagreements other old sample drop: 1",
+            "tailrace_plugin_shadow_disagreements other old sample no: 1",
+            "tailrace_plugin_shadow_traces new decision: 3",
+            "tailrace_plugin_shadow_traces other old: 4",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod policy;
 use serde::{Deserialize, Serialize};
 
 pub use policy::Policy;
-pub(super) use policy::{Kind, WasmPolicy};
+pub(super) use policy::{CanaryPolicy, Kind, WasmPolicy};
 
 use super::intake::MAX_SHARDS;
 use crate::config::problem::Severity;

@@ -180,6 +180,11 @@ impl Guest {
         }
     }
 
+    /// Whether the policy failed so often that it is not asked for a while.
+    pub(super) fn is_given_up(&self, place: usize) -> bool {
+        self.members[place].breaker.is_open()
+    }
+
     /// Failures of a policy so far.
     pub(super) fn failures(&self, place: usize) -> u64 {
         self.members[place].metrics.failures()
@@ -233,9 +238,7 @@ impl Guest {
         }
         let admitted = self.members[place].breaker.admits(now);
         let outcome = if admitted {
-            let outcome = self.try_evaluate(place, candidates, batch, now);
-            self.members[place].metrics.asked(candidates.len(), now.elapsed());
-            outcome
+            self.try_or_probe(place, candidates, batch, now)
         } else {
             Err((Reason::BreakerOpen, "it failed too often".to_owned()))
         };
@@ -247,6 +250,24 @@ impl Guest {
         self.keep_state(place);
         self.recycle_if_grown();
         Ok(votes)
+    }
+
+    /// One that is tried again is asked about a few first: the rest need not wait for it to fail.
+    fn try_or_probe(&mut self, place: usize, candidates: &[u32], batch: &Batch, now: Instant) -> Result<Votes, Broken> {
+        let few = (self.limits.retry_traces.max(1) as usize).min(candidates.len());
+        if !self.members[place].breaker.is_half_open() || few == candidates.len() {
+            return self.timed(place, candidates, batch, now);
+        }
+        let (first, rest) = candidates.split_at(few);
+        let votes = self.timed(place, first, batch, now)?;
+        Ok(votes.and(self.timed(place, rest, batch, now)?))
+    }
+
+    fn timed(&mut self, place: usize, candidates: &[u32], batch: &Batch, now: Instant) -> Result<Votes, Broken> {
+        let started = Instant::now();
+        let outcome = self.try_evaluate(place, candidates, batch, now);
+        self.members[place].metrics.asked(candidates.len(), started.elapsed());
+        outcome
     }
 
     fn try_evaluate(&mut self, place: usize, candidates: &[u32], batch: &Batch, now: Instant) -> Result<Votes, Broken> {
@@ -304,7 +325,7 @@ impl Guest {
         let attributes: Vec<_> = self.columns.iter().map(codes).collect();
         let needs = self.needs.clone();
         let part = batch.columns.part(&needs, &attributes);
-        let budget = self.limits.configure;
+        let budget = self.limits.load;
         self.call(budget, |store, exports| exports.call_load(store, part))?;
         if let Some(live) = &mut self.live {
             live.loaded = batch.generation;
@@ -327,9 +348,7 @@ impl Guest {
         }
         self.bind(place)?;
         if let Some(state) = self.members[place].saved.clone() {
-            self.call(self.limits.configure, |store, exports| {
-                exports.evaluator().call_restore(store, evaluator, &state)
-            })?;
+            self.call(self.limits.load, |store, exports| exports.evaluator().call_restore(store, evaluator, &state))?;
         }
         Ok(evaluator)
     }
@@ -360,7 +379,7 @@ impl Guest {
             return;
         }
         let Ok(evaluator) = self.evaluator(place) else { return };
-        match self.call(self.limits.configure, |store, exports| exports.evaluator().call_save(store, evaluator)) {
+        match self.call(self.limits.load, |store, exports| exports.evaluator().call_save(store, evaluator)) {
             Ok(Some(state)) if state.len() > MAX_STATE_BYTES => {
                 let broken = (Reason::Error, format!("its state of {} bytes is too large to be kept", state.len()));
                 self.members[place].fail(&self.plugin, broken, Instant::now());
@@ -375,6 +394,7 @@ impl Guest {
     fn recycle_if_grown(&mut self) {
         let Some(live) = &mut self.live else { return };
         let used = live.store.data().memory.used();
+        self.metrics.used(used);
         let settled = *live.settled_bytes.get_or_insert(used);
         // One that is that large from the start would be as large again.
         let grown = used.saturating_sub(settled) > self.limits.memory_bytes / 8;

@@ -1,3 +1,5 @@
+mod hostile;
+
 use serde_json::json;
 
 use super::*;
@@ -287,4 +289,47 @@ fn the_example_keeps_vips() {
     batch.attributes = vec![Column { codes: vec![1 << 28, 0, 0, 1 << 28 | 1] }];
     policies.load(Arc::new(batch));
     assert_eq!(policies.evaluate(0, &[0, 1]).expect("votes").verdicts, [0, 1]);
+}
+
+/// Open, then a few traces decide.
+#[test]
+fn a_policy_is_tried_again_with_a_few_traces() {
+    let cx = cx();
+    let mut bad = spec(&hostile(), "fragile", json!({"more_than": 100}));
+    bad.limits.max_failures = 1;
+    bad.limits.retry_after = Duration::from_nanos(1);
+    bad.limits.retry_traces = 4;
+    let mut policies = policies(&cx, vec![bad]);
+    policies.load(columns(200));
+    let all = all(&columns(200));
+    assert_eq!(policies.evaluate(0, &all).expect_err("too many").reason, Reason::Panic);
+    let asked = |cx: &Cx| count(cx, "tailrace_plugin_traces", &[("policy", "fragile")]);
+    assert_eq!(asked(&cx), 200);
+    // It stands the few, fails on the rest, and the breaker is open again.
+    assert_eq!(policies.evaluate(0, &all).expect_err("too many").reason, Reason::Panic);
+    assert_eq!((asked(&cx), count(&cx, "tailrace_plugin_calls", &[])), (400, 3));
+    let votes = policies.evaluate(0, &all[..50]).expect("it stands that");
+    assert_eq!((votes.verdicts, asked(&cx)), (vec![1; 50], 450));
+}
+
+#[test]
+fn series_of_a_digest_go_with_its_last_policy() {
+    let cx = cx();
+    let series = |digest: &str| {
+        let mut count = 0;
+        cx.metrics.each_family(|family| {
+            let of = family.series.keys().filter(|labels| labels.iter().any(|(_, value)| value == digest));
+            count += of.count();
+        });
+        count
+    };
+    let (ours, theirs) = (embedded(), hostile());
+    let old = policies(&cx, vec![spec(&ours, "always_sample", json!({})), spec(&theirs, "panics", json!({}))]);
+    let new = policies(&cx, vec![spec(&ours, "always_sample", json!({}))]);
+    assert!(series(theirs.short_digest()) > 10);
+    drop(old);
+    assert_eq!(series(theirs.short_digest()), 0);
+    assert!(series(ours.short_digest()) > 10, "someone has them still");
+    drop(new);
+    assert_eq!(series(ours.short_digest()), 0);
 }

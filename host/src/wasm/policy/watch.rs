@@ -169,7 +169,9 @@ impl Worker {
     /// Tries what the file holds; what works stands in `next` afterwards.
     fn look(&self, origin: &Origin, next: &mut [PolicySpec], recent: &Recent) -> Checked {
         let places: Vec<_> = (0..next.len()).filter(|at| next[*at].plugin.origin.as_ref() == Some(origin)).collect();
-        let old: Vec<_> = places.iter().map(|place| next[*place].clone()).collect();
+        // Alone: what is beside it in another file is not tried.
+        let alone = |place: &usize| PolicySpec { canary_of: None, ..next[*place].clone() };
+        let old: Vec<_> = places.iter().map(alone).collect();
         let digest = old.first().map(|spec| spec.plugin.digest.clone()).unwrap_or_default();
         let outcome = match self.try_file(origin, &old, recent) {
             Ok(None) => Outcome::Unchanged { digest },

@@ -65,15 +65,43 @@ pub(crate) fn batch(sink: &str) -> String {
 
 /// The three policies; `num_traces` has room for what a core can take in.
 pub(crate) fn tail_sampling(sink: &str, decision_wait: &str) -> String {
+    with_policies(sink, decision_wait, THREE)
+}
+
+pub(crate) const THREE: &str = "
+      - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+      - {name: slow, type: latency, latency: {threshold_ms: 1000}}
+      - {name: tenth, type: probabilistic, probabilistic: {sampling_percentage: 10}}";
+
+/// So many policies, each of which is a plugin's evaluator; together they keep about a tenth.
+pub(crate) fn policies(count: usize) -> String {
+    let policy = |n: usize| match n % 5 {
+        0 => format!("{{name: p{n}, type: probabilistic, probabilistic: {{sampling_percentage: 10}}}}"),
+        1 => format!("{{name: p{n}, type: status_code, status_code: {{status_codes: [ERROR]}}}}"),
+        2 => format!("{{name: p{n}, type: latency, latency: {{threshold_ms: {}}}}}", 1000 + n),
+        3 => format!("{{name: p{n}, type: span_count, span_count: {{min_spans: {}}}}}", 1000 + n),
+        _ => {
+            format!("{{name: p{n}, type: string_attribute, string_attribute: {{key: http.route, values: [none-{n}]}}}}")
+        }
+    };
+    (0..count).flat_map(|n| ["\n      - ".to_owned(), policy(n)]).collect()
+}
+
+/// The three, and two of a component that means harm: one never returns, one traps.
+pub(crate) fn hostile_policies(module: &str) -> String {
+    let policy =
+        |kind: &str| format!("\n      - {{name: {kind}, type: wasm, wasm: {{module: '{module}', policy: {kind}}}}}");
+    format!("{THREE}{}{}", policy("loops"), policy("traps"))
+}
+
+/// With these policies, each on a line of its own.
+pub(crate) fn with_policies(sink: &str, decision_wait: &str, policies: &str) -> String {
     let processors = format!(
         "  memory_limiter: {{check_interval: 1s, limit_mib: 14000, spike_limit_mib: 1000}}
   tail_sampling:
     decision_wait: {decision_wait}
     num_traces: 2000000
-    policies:
-      - {{name: errors, type: status_code, status_code: {{status_codes: [ERROR]}}}}
-      - {{name: slow, type: latency, latency: {{threshold_ms: 1000}}}}
-      - {{name: tenth, type: probabilistic, probabilistic: {{sampling_percentage: 10}}}}
+    policies:{policies}
   batch:"
     );
     frame(&processors, "memory_limiter, tail_sampling, batch", &queued(sink))

@@ -1,12 +1,13 @@
 //! The rows of the table.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tailrace_tests::eventually;
-use tailrace_tests::host::{Host, Setup};
+use tailrace_tests::host::{Host, Setup, binary};
 
 use crate::load::{Load, Pressure};
 use crate::measure::{Subject, rounds};
@@ -28,6 +29,8 @@ enum Kind {
     Passthrough(usize, Encoding),
     Batch(usize),
     Tail(usize),
+    Policies(usize),
+    Hostile,
     Scaling,
     /// With a bound on the buffer's bytes, MiB; 0: none.
     Buffered(u64),
@@ -49,6 +52,14 @@ pub(crate) const ROWS: &[Row] = &[
     row("batch-1000", "the same", Kind::Batch(1000)),
     row("tail-300", "with memory_limiter, tail_sampling (three policies) and batch", Kind::Tail(300)),
     row("tail-1000", "the same", Kind::Tail(1000)),
+    row("policies-1", "tail-300 with one policy of a plugin", Kind::Policies(1)),
+    row("policies-5", "with five", Kind::Policies(5)),
+    row("policies-20", "with twenty", Kind::Policies(20)),
+    row(
+        "hostile-300",
+        "tail-300 with two policies more, one that loops and one that traps, against without",
+        Kind::Hostile,
+    ),
     row("gzip-805", "pass-through, gzip in and out", Kind::Passthrough(805, Encoding::Gzip)),
     row("zstd-805", "pass-through, zstd in and out", Kind::Passthrough(805, Encoding::Zstd)),
     row("scaling", "tail sampling with two workers and two shards against one of each, on free cores", Kind::Scaling),
@@ -95,6 +106,8 @@ impl Row {
                 self.cpu(&subject, &sink, Workload::new(len, Encoding::None), options, Duration::from_secs(1)).await
             }
             Kind::Tail(len) => self.tail(len, options).await,
+            Kind::Policies(count) => self.judged(300, &configs::policies(count), options).await,
+            Kind::Hostile => self.hostile(options).await,
             Kind::Scaling => self.scaling(options).await,
             Kind::Buffered(bound_mib) => self.buffered(bound_mib, options).await,
             Kind::Overload => self.overload(options).await,
@@ -121,8 +134,12 @@ impl Row {
 
     /// Warm-up is long enough for the buffer to have been filled and emptied once.
     async fn tail(&self, len: usize, options: &Options) -> anyhow::Result<Outcome> {
+        self.judged(len, configs::THREE, options).await
+    }
+
+    async fn judged(&self, len: usize, policies: &str, options: &Options) -> anyhow::Result<Outcome> {
         let sink = Sink::start(None).await?;
-        let subject = Subject::host(configs::tail_sampling(&sink.address, "1s")).await;
+        let subject = Subject::host(configs::with_policies(&sink.address, "1s", policies)).await;
         let workload = Workload::new(len, Encoding::None);
         let mut outcome = self.cpu(&subject, &sink, workload, options, Duration::from_secs(5)).await?;
         let Subject::Host(host) = &subject else { return Ok(outcome) };
@@ -131,6 +148,27 @@ impl Row {
         outcome.json.insert("policy_ns_per_trace".to_owned(), json!(policies.ns_per_trace));
         outcome.json.insert("kept_share".to_owned(), json!(policies.kept_share));
         Ok(outcome)
+    }
+
+    /// As much load as is taken, on one core, without and with policies that fail: their breakers see to it that they cost little.
+    async fn hostile(&self, options: &Options) -> anyhow::Result<Outcome> {
+        let module = plugin("hostile")?;
+        let mut rates = Vec::new();
+        for policies in [configs::THREE.to_owned(), configs::hostile_policies(&module)] {
+            let sink = Sink::start(None).await?;
+            let subject = Subject::host(configs::with_policies(&sink.address, "1s", &policies)).await;
+            let workload = Workload::new(300, Encoding::None);
+            let measured = rounds(&subject, workload, options.pressure(), options, Duration::from_secs(5)).await?;
+            rates.push(median(&measured.rounds.iter().map(|round| round.spans_per_second).collect::<Vec<_>>()));
+            if let (Subject::Host(host), true) = (&subject, rates.len() == 2) {
+                let failures = host.metrics().await.sum("otelcol_tailrace_plugin_failures", &[]);
+                anyhow::ensure!(failures >= 2.0, "the hostile policies have not failed");
+            }
+        }
+        let ratio = rates[1] / rates[0];
+        let beside = format!("{:.0} spans/s without, {:.0} with", rates[0], rates[1]);
+        let json = json!({"without": rates[0], "with": rates[1], "ratio": ratio});
+        Ok(Outcome::new(self.name, format!("{ratio:.2} x"), beside, &json))
     }
 
     /// Both on all cores, with as much load as is taken, so that nothing but the number of workers and shards differs.
@@ -234,6 +272,14 @@ impl Row {
         let json = json!({"warm_s": warm, "cold_s": cold.as_secs_f64(), "idle_rss": idle});
         Ok(Outcome::new(self.name, format!("{warm:.3} s"), beside, &json))
     }
+}
+
+/// A component that the host's build leaves beside the binary.
+fn plugin(name: &str) -> anyhow::Result<String> {
+    let target = binary().ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default();
+    let path = target.join(format!("plugins/wasm32-wasip2/release/tailrace_{name}.wasm"));
+    anyhow::ensure!(path.exists(), "{} does not exist: the host's build makes it", path.display());
+    Ok(path.display().to_string())
 }
 
 /// From the call to the line that says ready; then the memory after a while of doing nothing.

@@ -1,13 +1,16 @@
 //! One policy: a name, a type, and a block of options under a key equal to the type.
 
+mod wasm;
+
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Strategy;
-use crate::config::{Check, Duration};
-use crate::wasm::policy::{Limits, OnError};
+use crate::config::Check;
+
+pub(in super::super) use wasm::{CanaryPolicy, Mode, WasmPolicy};
 
 /// A policy, or a member of one that combines others. Of the blocks, the one named like the type is there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,7 +48,7 @@ pub struct Policy {
     pub drop: Option<Drop>,
     /// A plugin from a file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wasm: Option<WasmPolicy>,
+    pub(in super::super) wasm: Option<WasmPolicy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     composite: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,78 +152,6 @@ pub struct Drop {
     pub drop_sub_policy: Vec<Policy>,
 }
 
-/// `wasm`: a policy in a plugin's file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct WasmPolicy {
-    /// Path of the component. It is watched; a new version takes over between two ticks.
-    pub module: String,
-    /// SHA-256 in hex that the file must have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// Which of the plugin's policies; may be left out if it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
-    /// The policy's own configuration.
-    pub config: Value,
-    /// What counts when it fails: by default nothing, as the Go processor takes a policy's error.
-    pub on_error: OnError,
-    /// What it may take; unset ones are those that the standard policies run under.
-    pub limits: WasmLimits,
-}
-
-/// What a plugin's policy may take, and when it is given up on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct WasmLimits {
-    /// Memory of its instance.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_mib: Option<u64>,
-    /// Time of one call, whatever it is asked about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub evaluate: Option<Duration>,
-    /// Time beyond that for each trace.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub evaluate_per_trace: Option<Duration>,
-    /// Time to start and configure it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub configure: Option<Duration>,
-    /// Lines that it may log.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_lines_per_second: Option<u32>,
-    /// Failures in a row after which it is not asked for a while.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_failures: Option<u32>,
-    /// How long that while is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<Duration>,
-}
-
-impl WasmLimits {
-    /// These limits, the rest as by default.
-    pub(in super::super) fn limits(&self) -> Limits {
-        let Limits {
-            memory_bytes,
-            evaluate,
-            evaluate_per_trace,
-            configure,
-            log_lines_per_second,
-            max_failures,
-            retry_after,
-        } = Limits::default();
-        let time = |time: Option<Duration>, default| time.map_or(default, |time| time.0);
-        Limits {
-            memory_bytes: self.memory_mib.map_or(memory_bytes, |mib| (mib as usize).saturating_mul(1 << 20)),
-            evaluate: time(self.evaluate, evaluate),
-            evaluate_per_trace: time(self.evaluate_per_trace, evaluate_per_trace),
-            configure: time(self.configure, configure),
-            log_lines_per_second: self.log_lines_per_second.unwrap_or(log_lines_per_second),
-            max_failures: self.max_failures.unwrap_or(max_failures),
-            retry_after: time(self.retry_after, retry_after),
-        }
-    }
-}
-
 /// How a type of policy is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -322,6 +253,11 @@ impl Policy {
         .filter_map(|(key, is_there)| is_there.then_some(key))
     }
 
+    /// Whether its votes do not count.
+    pub(in super::super) fn is_shadow(&self) -> bool {
+        self.evaluated() == Some(Kind::Wasm) && self.wasm.as_ref().is_some_and(|block| block.mode == Mode::Shadow)
+    }
+
     /// Whether a later span can turn a vote to sample, so that it can not be asked as spans come.
     fn waits_for_the_whole_trace(&self) -> bool {
         self.latency.as_ref().is_some_and(|block| block.upper_threshold_ms > 0)
@@ -350,6 +286,7 @@ pub(super) fn check_all(policies: &[Policy], strategy: Strategy, check: &mut Che
         }
         check_one(policy, None, &path, check);
     }
+    wasm::check_references(policies, strategy, check);
 }
 
 fn check_one(policy: &Policy, parent: Option<Kind>, path: &str, check: &mut Check<'_>) {
@@ -428,11 +365,10 @@ fn check_values(policy: &Policy, path: &str, check: &mut Check<'_>) {
         Some(Kind::Not) if policy.members().is_empty() => {
             check.problem(&format!("{path}.not"), format!("policy {name:?}: not without not_sub_policy"));
         }
-        Some(Kind::Wasm) if policy.wasm.as_ref().is_some_and(|block| block.module.is_empty()) => {
-            check.problem(
-                &format!("{path}.wasm"),
-                format!("policy {name:?}: wasm without module, the path of the plugin"),
-            );
+        Some(Kind::Wasm) => {
+            if let Some(block) = &policy.wasm {
+                block.check(name, &format!("{path}.wasm"), check);
+            }
         }
         _ => {}
     }

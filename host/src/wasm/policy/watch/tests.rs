@@ -170,3 +170,20 @@ fn disagreements_are_told_and_recording_goes_on() {
     fresh.load(columns(2));
     assert_eq!(watch.recent().batches().len(), 2, "it goes on recording");
 }
+
+#[test]
+fn a_directory_stands_for_the_one_component_in_it() {
+    let (cx, dir) = (cx(), Dir::new());
+    let load = || cx.host.wasm.load(dir.0.path(), None).map_err(|error| error.to_string());
+    assert!(load().err().expect("it is empty").contains("there is no .wasm file in the directory"));
+    dir.file("one.wasm", HOSTILE);
+    dir.file("README", b"not looked at");
+    let spec = counts(dir.0.path(), &cx.host.wasm);
+    let mut files = Files::of([&*spec.plugin]);
+    assert_eq!((files.changed(), files.changed(), files.changed()), (false, true, false));
+    dir.file("two.wasm", HOSTILE);
+    assert!(load().err().expect("two").contains("there are 2 .wasm files in the directory; leave one"));
+    fs::remove_file(dir.0.path().join("one.wasm")).expect("it is there");
+    assert_eq!((files.changed(), files.changed(), files.changed()), (false, true, false), "under another name");
+    assert!(load().is_ok());
+}
