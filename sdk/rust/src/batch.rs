@@ -31,7 +31,7 @@ impl From<Scope> for WitScope {
     }
 }
 
-/// An attribute that a policy looks at.
+/// An attribute that a policy looks at; [`crate::Needs`] makes them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attribute {
     /// Where it sits.
@@ -69,6 +69,14 @@ impl Code {
 }
 
 /// An attribute's value.
+///
+/// ```
+/// # use tailrace_sdk::Value;
+/// assert_eq!(Value::Str(b"gold").as_str(), Some("gold"));
+/// assert_eq!(Value::Int(3).as_f64(), Some(3.0));
+/// assert_eq!(Value::Bool(true).as_int(), None);
+/// assert_eq!(Value::Absent.as_str(), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
     /// The attribute is not there.
@@ -124,6 +132,40 @@ impl<'a> Value<'a> {
 }
 
 /// The traces of one decision tick, as the policy that is asked sees them.
+///
+/// ```
+/// use tailrace_sdk::{Batch, Code, Diagnostics, Needs, Policy, Votes};
+/// use tailrace_sdk::testing::{TestSpan, TestValue, evaluate};
+///
+/// /// Compares codes: the value is looked up once a batch, not once a span.
+/// struct Same;
+///
+/// impl Policy for Same {
+///     const KIND: &'static str = "same";
+///     type Config = ();
+///
+///     fn new((): ()) -> Result<Self, Diagnostics> {
+///         Ok(Self)
+///     }
+///     fn needs(&self) -> Needs {
+///         Needs::nothing().span("tenant")
+///     }
+///     /// Keeps traces whose spans all have the tenant of the first.
+///     fn evaluate_batch(&mut self, batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
+///         let tenants = batch.column(0);
+///         for &trace in candidates {
+///             let codes = &tenants[batch.span_range(trace)];
+///             let first = codes.first().copied().unwrap_or(0);
+///             votes.push(Code(first).is_present() && codes.iter().all(|code| *code == first));
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let of = |tenant: &str| TestSpan::default().attribute("tenant", TestValue::Str(tenant.to_owned()));
+/// let traces = [vec![of("a"), of("a")], vec![of("a"), of("b")], vec![TestSpan::default()]];
+/// assert_eq!(evaluate::<Same>("null", &traces).unwrap(), [true.into(), false.into(), false.into()]);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Batch<'a> {
     pub(crate) columns: &'a Columns,
@@ -202,6 +244,15 @@ impl<'a> Batch<'a> {
 }
 
 /// A whole trace.
+///
+/// ```
+/// use tailrace_sdk::Trace;
+///
+/// /// Slow, not made here alone, and a span of it is a server's.
+/// fn interesting(trace: &Trace<'_>) -> bool {
+///     trace.duration() > 2_000_000_000 && trace.span_count() > 1 && trace.spans().any(|span| span.kind() == 2)
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Trace<'a> {
     batch: Batch<'a>,
@@ -284,6 +335,37 @@ impl<'a> Trace<'a> {
 }
 
 /// A span. A getter whose column [`crate::Needs`] did not ask for gives 0, absent or false.
+///
+/// ```
+/// use tailrace_sdk::{Diagnostics, Needs, Policy, Span, Trace, Verdict};
+/// use tailrace_sdk::testing::{TestSpan, TestValue, evaluate};
+///
+/// struct Retries;
+///
+/// impl Policy for Retries {
+///     const KIND: &'static str = "retries";
+///     type Config = ();
+///
+///     fn new((): ()) -> Result<Self, Diagnostics> {
+///         Ok(Self)
+///     }
+///     fn needs(&self) -> Needs {
+///         Needs::nothing().name().span("retry").resource("service.name")
+///     }
+///     fn evaluate(&mut self, trace: &Trace<'_>) -> Verdict {
+///         let retried = |span: Span<'_>| {
+///             let shop = span.resource("service.name").as_str() == Some("shop");
+///             shop && span.name().starts_with("GET") && span.attribute("retry").as_int().unwrap_or(0) > 1
+///         };
+///         trace.spans().any(retried).into()
+///     }
+/// }
+///
+/// let span = TestSpan { name: "GET /".to_owned(), ..TestSpan::default() }
+///     .attribute("retry", TestValue::Int(2))
+///     .resource("service.name", TestValue::Str("shop".to_owned()));
+/// assert_eq!(evaluate::<Retries>("null", &[vec![span]]).unwrap(), [Verdict::Sample]);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Span<'a> {
     batch: Batch<'a>,
@@ -372,6 +454,39 @@ impl<'a> Span<'a> {
 
 /// Remembers a yes or no for each string of a batch's dictionary, so that a costly test runs once per distinct string and
 /// not once per span.
+///
+/// ```
+/// use tailrace_sdk::{Batch, Code, Diagnostics, Memo, Needs, Policy, Votes};
+/// use tailrace_sdk::testing::{TestSpan, TestValue, evaluate};
+///
+/// struct Internal {
+///     memo: Memo,
+/// }
+///
+/// impl Policy for Internal {
+///     const KIND: &'static str = "internal";
+///     type Config = ();
+///
+///     fn new((): ()) -> Result<Self, Diagnostics> {
+///         Ok(Self { memo: Memo::default() })
+///     }
+///     fn needs(&self) -> Needs {
+///         Needs::nothing().span("client.address")
+///     }
+///     fn evaluate_batch(&mut self, batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
+///         self.memo.start(batch);
+///         let addresses = batch.column(0);
+///         for &trace in candidates {
+///             let mut codes = addresses[batch.span_range(trace)].iter();
+///             votes.push(codes.any(|&code| self.memo.is(batch, Code(code), |address| address.starts_with(b"10."))));
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let of = |address: &str| vec![TestSpan::default().attribute("client.address", TestValue::Str(address.to_owned()))];
+/// assert_eq!(evaluate::<Internal>("null", &[of("10.1.2.3"), of("8.8.8.8")]).unwrap(), [true.into(), false.into()]);
+/// ```
 #[derive(Debug, Default)]
 pub struct Memo {
     generation: u64,

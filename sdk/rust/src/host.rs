@@ -25,6 +25,11 @@ thread_local! {
 
 /// Writes to the host's log, which cuts at 4 KiB and lets a bounded number of lines a second through. Outside a guest (in
 /// tests) to standard error.
+///
+/// ```
+/// use tailrace_sdk::{Level, log};
+/// log(Level::Info, "the budget is used up");
+/// ```
 pub fn log(level: Level, message: &str) {
     #[cfg(target_arch = "wasm32")]
     {
@@ -41,7 +46,29 @@ pub fn log(level: Level, message: &str) {
 }
 
 /// Adds to one of the policy's [`crate::Policy::COUNTERS`]; a name that is not among them is ignored. Outside a guest it does
-/// nothing.
+/// nothing. The host shows it as `otelcol_tailrace_plugin_counter{counter="…"}`.
+///
+/// ```
+/// use tailrace_sdk::{Diagnostics, Policy, Trace, Verdict, count};
+///
+/// struct Counts;
+///
+/// impl Policy for Counts {
+///     const KIND: &'static str = "counts";
+///     const COUNTERS: &'static [&'static str] = &["roots_missing"];
+///     type Config = ();
+///
+///     fn new((): ()) -> Result<Self, Diagnostics> {
+///         Ok(Self)
+///     }
+///     fn evaluate(&mut self, trace: &Trace<'_>) -> Verdict {
+///         if !trace.seen_root() {
+///             count("roots_missing", 1);
+///         }
+///         Verdict::No
+///     }
+/// }
+/// ```
 pub fn count(counter: &str, delta: u32) {
     let place = COUNTERS.with_borrow(|names| names.iter().position(|name| *name == counter));
     let Some(id) = place.and_then(|place| u32::try_from(place).ok()) else { return };

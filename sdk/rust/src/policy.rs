@@ -7,6 +7,50 @@ use crate::bindings::exports::tailrace::plugin::sampling::Fields;
 
 /// A kind of sampling policy. A value of it is one configured policy, asked once per decision tick about a batch of whole
 /// traces.
+///
+/// ```
+/// use serde::Deserialize;
+/// use tailrace_sdk::{Diagnostics, Needs, Policy, Trace, Verdict};
+///
+/// /// Keeps the first so many failed traces; the count survives a swap.
+/// struct First {
+///     limit: u32,
+///     kept: u32,
+/// }
+///
+/// #[derive(Deserialize)]
+/// struct Config {
+///     limit: u32,
+/// }
+///
+/// impl Policy for First {
+///     const KIND: &'static str = "first";
+///     const SUMMARY: &'static str = "Keeps the first failed traces.";
+///     const STATE_SCHEMA: &'static str = "kept:u32le";
+///     type Config = Config;
+///
+///     fn new(config: Config) -> Result<Self, Diagnostics> {
+///         Ok(Self { limit: config.limit, kept: 0 })
+///     }
+///     fn evaluate(&mut self, trace: &Trace<'_>) -> Verdict {
+///         let keep = trace.seen_error() && self.kept < self.limit;
+///         self.kept += u32::from(keep);
+///         keep.into()
+///     }
+///     fn save(&self) -> Option<Vec<u8>> {
+///         Some(self.kept.to_le_bytes().to_vec())
+///     }
+///     fn restore(&mut self, state: &[u8]) {
+///         self.kept = state.try_into().map_or(0, u32::from_le_bytes);
+///     }
+/// }
+///
+/// let mut old = First::new(Config { limit: 5 }).unwrap();
+/// old.kept = 3;
+/// let mut new = First::new(Config { limit: 5 }).unwrap();
+/// new.restore(&old.save().unwrap());
+/// assert_eq!(new.kept, 3);
+/// ```
 pub trait Policy: Sized + 'static {
     /// What the kind is called in configurations: `snake_case`.
     const KIND: &'static str;
@@ -56,6 +100,12 @@ pub trait Policy: Sized + 'static {
 }
 
 /// A vote on one trace.
+///
+/// ```
+/// # use tailrace_sdk::Verdict;
+/// assert_eq!(Verdict::from(true), Verdict::Sample);
+/// assert_eq!(Verdict::from(1 > 2), Verdict::No);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Verdict {
@@ -74,6 +124,36 @@ impl From<bool> for Verdict {
 }
 
 /// The votes on a batch's candidates, in their order.
+///
+/// ```
+/// use tailrace_sdk::{Batch, Diagnostics, Policy, Votes, testing::{TestSpan, evaluate}};
+///
+/// /// Looks at the arrays, and says why it votes as it does.
+/// struct Large;
+///
+/// impl Policy for Large {
+///     const KIND: &'static str = "large";
+///     const REASONS: &'static [&'static str] = &["few spans", "many spans"];
+///     type Config = ();
+///
+///     fn new((): ()) -> Result<Self, Diagnostics> {
+///         Ok(Self)
+///     }
+///     fn evaluate_batch(&mut self, batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
+///         let spans = &batch.columns().span_count;
+///         for &place in candidates {
+///             let large = spans[place as usize] > 2;
+///             votes.push_because(large, u16::from(large));
+///         }
+///         assert_eq!(votes.len(), candidates.len());
+///         Ok(())
+///     }
+/// }
+///
+/// let traces = [vec![TestSpan::default(); 2], vec![TestSpan::default(); 3]];
+/// let verdicts = evaluate::<Large>("null", &traces).unwrap();
+/// assert_eq!(verdicts, [false.into(), true.into()]);
+/// ```
 #[derive(Debug, Default)]
 pub struct Votes {
     pub(crate) verdicts: Vec<u8>,
@@ -116,7 +196,25 @@ impl Votes {
     }
 }
 
-/// What is wrong with a configuration.
+/// What is wrong with a configuration. What does not fit the type of [`Policy::Config`] is found without it.
+///
+/// ```
+/// use tailrace_sdk::Diagnostics;
+///
+/// fn check(ports: &[u16]) -> Result<usize, Diagnostics> {
+///     let mut problems = Diagnostics::none();
+///     for (place, port) in ports.iter().enumerate() {
+///         if *port == 0 {
+///             problems.push(format!("/ports/{place}"), "must not be 0");
+///         }
+///     }
+///     problems.or(ports.len())
+/// }
+///
+/// assert_eq!(check(&[80]), Ok(1));
+/// let problems = check(&[80, 0]).unwrap_err();
+/// assert_eq!(problems.iter().collect::<Vec<_>>(), [("/ports/1", "must not be 0")]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(pub(crate) Vec<(String, String)>);
 
@@ -150,6 +248,17 @@ impl Diagnostics {
 }
 
 /// The columns that a policy looks at. The fewer, the cheaper: figures of the whole trace need none.
+///
+/// ```
+/// use tailrace_sdk::{Needs, Scope};
+///
+/// let needs = Needs::nothing()
+///     .status()
+///     .span("http.route")
+///     .resource("service.name")
+///     .attribute(Scope::Event, "exception.type");
+/// # let _ = needs;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Needs {
     pub(crate) fields: Fields,
