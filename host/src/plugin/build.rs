@@ -19,7 +19,7 @@ use clap::Args;
 
 use self::project::Project;
 use super::sdk::Language;
-use crate::wasm::{Inspected, Plugin, Wasm};
+use crate::wasm::{Inspected, Wasm};
 
 /// `tailrace plugin build [DIR]`.
 #[derive(Debug, Args)]
@@ -52,8 +52,8 @@ impl Build {
             Some(output) => output.clone(),
             None => self.dir.join(format!("{}.wasm", built.project.name)),
         };
-        let plugin = install(&built, &output)?;
-        report(&output, &plugin)?;
+        install(&built, &output)?;
+        report(&output)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -73,30 +73,31 @@ impl Built {
 }
 
 /// Puts the component in its place once the host has loaded it; until then there is the old one, or none.
-fn install(built: &Built, output: &Path) -> anyhow::Result<std::sync::Arc<Plugin>> {
-    let component = component::finish(&built.bytes, &built.project)?;
+fn install(built: &Built, output: &Path) -> anyhow::Result<()> {
+    let mut component = component::of(&built.bytes)?;
     let fresh = output.with_extension("wasm.new");
-    fs::write(&fresh, component).with_context(|| format!("can not write {}", fresh.display()))?;
+    let write = |bytes: &[u8]| fs::write(&fresh, bytes).with_context(|| format!("can not write {}", fresh.display()));
+    write(&component)?;
     let loaded = Wasm::default().load(&fresh, None).context("the host would not load what was built");
-    match loaded {
-        Ok(plugin) => {
-            fs::rename(&fresh, output).with_context(|| format!("can not write {}", output.display()))?;
-            Ok(plugin)
-        }
-        Err(error) => {
-            // Nothing is lost if it stays.
-            let _ = fs::remove_file(&fresh);
-            Err(error)
-        }
+    let loaded = loaded.inspect_err(|_| {
+        // Nothing is lost if it stays.
+        let _ = fs::remove_file(&fresh);
+    })?;
+    if component::add_manifest(&mut component, &built.project, &loaded)? {
+        write(&component)?;
     }
+    fs::rename(&fresh, output).with_context(|| format!("can not write {}", output.display()))
 }
 
-fn report(output: &Path, plugin: &Plugin) -> anyhow::Result<()> {
-    let Inspected { bytes, .. } = Inspected::read(output)?;
-    let kinds: Vec<_> = plugin.kinds.iter().map(|kind| kind.name.as_str()).collect();
+fn report(output: &Path) -> anyhow::Result<()> {
+    let Inspected { manifest, bytes, digest, refused, .. } = Inspected::read(output)?;
+    if let Some(why) = refused {
+        bail!("{}: {why}", output.display());
+    }
+    let offers: Vec<_> = manifest.kinds.iter().chain(&manifest.transforms).map(|kind| kind.name.as_str()).collect();
     println!("file     {}", output.display());
     println!("size     {bytes} bytes");
-    println!("digest   sha256:{}", plugin.digest);
-    println!("offers   {}", kinds.join(", "));
+    println!("digest   sha256:{digest}");
+    println!("offers   {}", offers.join(", "));
     Ok(())
 }

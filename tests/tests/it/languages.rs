@@ -46,7 +46,12 @@ async fn python() {
 
 /// A project fresh from `plugin new`, built, and asked by a gateway.
 async fn votes(language: &'static str) {
-    let work = move || Project::new("my-own-policy", language).build();
+    let work = move || {
+        let project = Project::new("my-own-policy", language).build();
+        let said = project.tailrace(&["plugin", "test", "my-own-policy"]);
+        assert!(said.contains("keeps silver if told so"), "{said}");
+        project
+    };
     let project = tokio::task::spawn_blocking(work).await.expect("no panic");
     let module = project.module();
 
@@ -147,7 +152,9 @@ impl Project {
         let offers = format!("offers   {}", self.name.replace('-', "_"));
         assert!(built.contains(&offers), "{built}");
         let inspected = self.tailrace(&["plugin", "inspect", &self.module().to_string_lossy()]);
-        assert!(inspected.contains(self.name) && inspected.contains("0.1.0"), "{inspected}");
+        for expected in [self.name, "0.1.0", "the guest did not run"] {
+            assert!(inspected.contains(expected), "no {expected}: {inspected}");
+        }
         if self.language != "rust" {
             assert!(!inspected.contains("wasi:"), "only Rust's standard library asks for WASI: {inspected}");
         }

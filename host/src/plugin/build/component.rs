@@ -1,12 +1,13 @@
 //! From a toolchain's output to a plugin: a core module becomes a component, and a component gets its manifest.
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use wasm_encoder::{CustomSection, Section as _};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use super::project::Project;
+use crate::wasm::{Kind, Plugin};
 
 /// The world of sampling policies.
 pub(super) const WORLD: &str = "sampler";
@@ -18,14 +19,38 @@ const MANIFEST: &str = "tailrace:manifest";
 const ADAPTER: &str = include_str!("wasi_stub.wat");
 const ADAPTS: &str = "wasi_snapshot_preview1";
 
-/// A component with a manifest.
-pub(super) fn finish(bytes: &[u8], project: &Project) -> anyhow::Result<Vec<u8>> {
-    let mut component = if wasmparser::Parser::is_core_wasm(bytes) { encode(bytes)? } else { bytes.to_vec() };
-    // Rust's comes from the SDK's macro.
-    if !has_section(&component, |name| name == MANIFEST)? {
-        append_manifest(&mut component, project);
+/// A component: what the toolchain made, or made of the core module that it made.
+pub(super) fn of(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    if wasmparser::Parser::is_core_wasm(bytes) { encode(bytes) } else { Ok(bytes.to_vec()) }
+}
+
+/// Appends what the plugin says of itself, for those who do not run it; false: it was there, as Rust's macro has it compiled in.
+pub(super) fn add_manifest(component: &mut Vec<u8>, project: &Project, plugin: &Plugin) -> anyhow::Result<bool> {
+    if has_section(component, |name| name == MANIFEST)? {
+        return Ok(false);
     }
-    Ok(component)
+    let data = manifest(project, plugin);
+    CustomSection { name: MANIFEST.into(), data: data.as_bytes().into() }.append_to(component);
+    Ok(true)
+}
+
+fn manifest(Project { name, version }: &Project, plugin: &Plugin) -> String {
+    let mut kinds: Vec<_> = plugin.kinds.iter().map(kind).collect();
+    // Counters and reasons belong to the whole plugin. Under its first kind, they are read in the guest's order.
+    if let Some(first) = kinds.first_mut() {
+        first["counters"] = json!(plugin.counters);
+        first["reasons"] = json!(plugin.reasons);
+    }
+    let world = format!("tailrace:plugin/{WORLD}@0.1.0");
+    format!("{}\n", json!({ "name": name, "version": version, "world": world, "kinds": kinds }))
+}
+
+fn kind(Kind { name, summary, schema, state_schema }: &Kind) -> Value {
+    let mut kind = json!({ "name": name, "summary": summary, "schema": schema });
+    if !state_schema.is_empty() {
+        kind["state_schema"] = json!(state_schema);
+    }
+    kind
 }
 
 /// Makes a component of a core module, which names the world in a section of its own (C's bindings link one in) or is taken to be
@@ -73,11 +98,4 @@ fn has_section(module: &[u8], is: impl Fn(&str) -> bool) -> anyhow::Result<bool>
         }
     }
     Ok(false)
-}
-
-fn append_manifest(component: &mut Vec<u8>, project: &Project) {
-    let Project { name, version } = project;
-    let manifest = json!({ "name": name, "version": version, "world": format!("tailrace:plugin/{WORLD}@0.1.0") });
-    let data = format!("{manifest}\n").into_bytes();
-    CustomSection { name: MANIFEST.into(), data: data.into() }.append_to(component);
 }
