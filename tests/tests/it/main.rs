@@ -4,6 +4,7 @@
 mod cli;
 mod delivery;
 mod hostile_input;
+mod hot_load;
 mod languages;
 mod memory;
 mod own_metrics;
