@@ -1,4 +1,4 @@
-//! OTLP on wire bytes: check, count, walk, split, join and JSON, without decoding a request into structs. No I/O, no async.
+//! OTLP on wire bytes: check, count, walk, split, join, edit and JSON, without decoding a request into structs. No I/O, no async.
 //!
 //! An `ExportTraceServiceRequest`, an `ExportMetricsServiceRequest` and an `ExportLogsServiceRequest` have one shape: field 1
 //! repeats the resources, field 2 of each repeats the scopes, field 2 of each of those repeats the items. What is written
@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod check;
+pub mod edit;
 #[cfg(feature = "json")]
 pub mod json;
 mod literal;

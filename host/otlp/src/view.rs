@@ -6,6 +6,7 @@
 mod value;
 
 pub use value::Value;
+pub(crate) use value::key_value;
 
 use crate::walk::{self, Header};
 use crate::wire::{self, Payload};
@@ -201,7 +202,7 @@ impl<'a> Link<'a> {
 /// The attributes under field `number` of a message, in wire order: key and value.
 #[inline]
 pub fn attributes(message: &[u8], number: u32) -> impl Iterator<Item = (&[u8], Value<'_>)> {
-    walk::children(message, number).map(|(_, pair)| value::key_value(pair))
+    walk::children(message, number).map(|(_, pair)| key_value(pair))
 }
 
 /// The attributes of the resource in the header of a `ResourceSpans` or its like.

@@ -36,7 +36,7 @@ pub enum Value<'a> {
 
 /// Reads a `KeyValue`.
 #[inline]
-pub(super) fn key_value(pair: &[u8]) -> (&[u8], Value<'_>) {
+pub(crate) fn key_value(pair: &[u8]) -> (&[u8], Value<'_>) {
     match wire::plain_pair(pair) {
         Some((key, value)) => (key, Value::parse(value)),
         None => any_key_value(pair),
