@@ -17,10 +17,15 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     let root = host.parent().expect("the host lies in the workspace");
     let plugins = root.join("plugins");
+    // The example that tests run.
+    let redact = root.join("examples/plugins/redact");
 
     // Not `plugins` itself: whatever else appears in there would make each build run this again.
     for source in ["plugins/Cargo.toml", "plugins/Cargo.lock", "plugins/policies", "plugins/hostile", "sdk/rust", "wit"]
     {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
+    }
+    for source in ["host/otlp/src", "host/otlp/Cargo.toml", "examples/plugins/redact"] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
@@ -29,6 +34,7 @@ fn main() {
     require_target();
     let target_dir = target_root(&out).join("plugins");
     build(&plugins, &target_dir);
+    build(&redact, &target_dir);
     for name in ["policies", "hostile"] {
         let built = target_dir.join(TARGET).join("release").join(format!("tailrace_{name}.wasm"));
         copy_if_changed(&built, &out.join(format!("{name}.wasm")));
@@ -39,10 +45,12 @@ fn main() {
 /// The SDKs' files and the contract as a table, for `tailrace plugin new`.
 fn embed_sdks(root: &Path, out: &Path) {
     let mut files = Vec::new();
-    for folder in ["sdk", "wit"] {
+    // The SDK for Rust uses the crate for OTLP.
+    for folder in ["sdk", "wit", "host/otlp/src"] {
         println!("cargo::rerun-if-changed={}", root.join(folder).display());
         list(&root.join(folder), &mut files);
     }
+    files.push(root.join("host/otlp/Cargo.toml"));
     files.sort();
     let mut table = "/// Path in tailrace's repository, and content.\nconst FILES: &[(&str, &[u8])] = &[\n".to_owned();
     for file in files {

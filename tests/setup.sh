@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the end-to-end tests need beside the binary, of pinned versions, below target/: the Python OpenTelemetry SDK with both OTLP
-# exporters, and the compilers of plugins in C, Python and JavaScript. Does nothing when that stands already. Go is the machine's.
+# exporters, the compilers of plugins in C, Python and JavaScript, and Debian's docker-registry. Does nothing when that stands
+# already. Go is the machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,4 +42,16 @@ if ! cmp -s "$manifest" "$node/package.json"; then
   mkdir -p "$node"
   cp "$manifest" "$node/package.json"
   npm install --prefix "$node" --no-fund --no-audit --loglevel=error
+fi
+
+# The package is unpacked and not installed: nothing starts by itself, and it takes no root.
+registry=target/tools/registry
+if [ ! -x "$registry/usr/bin/docker-registry" ]; then
+  mkdir -p "$registry"
+  (
+    cd "$registry"
+    apt-get download -qq docker-registry 2>/dev/null || { apt-get update -qq && apt-get download -qq docker-registry; }
+    dpkg-deb --extract docker-registry_*.deb .
+    rm docker-registry_*.deb
+  )
 fi

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod memory_limiter;
 pub mod tail_sampling;
+pub mod wasm;
 
 use crate::pipeline::kind::{ProcessorRow, Stability, processor};
 
@@ -16,5 +17,9 @@ pub static PROCESSORS: &[ProcessorRow] = &[
     processor::<tail_sampling::TailSampling>(
         Stability::Beta,
         "Holds traces until they are likely whole, then keeps or drops each as policies decide.",
+    ),
+    processor::<wasm::WasmProcessor>(
+        Stability::Alpha,
+        "Shows every request to a plugin, which leaves it, changes it or discards it.",
     ),
 ];

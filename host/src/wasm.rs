@@ -3,6 +3,7 @@
 //! ```text
 //! bytes ── checks (size, digest, world, imports) ──▶ code (cache or Cranelift) ──▶ Plugin
 //! Plugin + configuration ──▶ policy::Policies: an instance per plugin, an evaluator per policy
+//!                        └─▶ transform::Pool: an instance per thread that is busy
 //! ```
 //!
 //! A guest can not hurt the host: it gets no file, no network, no real clock or randomness, a bounded memory and a bounded
@@ -15,12 +16,15 @@ mod call;
 mod engine;
 mod files;
 mod metrics;
+pub mod module;
+mod oci;
 mod plugin;
 pub mod policy;
 mod reload;
 mod state;
 #[cfg(test)]
 mod testing;
+pub mod transform;
 mod wasi;
 
 use std::collections::HashMap;
@@ -28,6 +32,8 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+
+use self::module::{Module, Remote};
 
 pub use plugin::{Inspected, Kind, Manifest, ManifestKind, Plugin, PluginError};
 pub use reload::{Checked, Outcome, Reload};
@@ -61,6 +67,18 @@ impl Wasm {
     /// The plugin in the file `path`. With a `digest` (`sha256:…`, or the hex alone) no other file is taken.
     pub fn load(&self, path: &Path, digest: Option<&str>) -> Result<Arc<Plugin>, PluginError> {
         self.plugin(plugin::Source::read(path, digest)?)
+    }
+
+    /// The plugin that a `module:` names: a path, or `oci://registry/name:tag@sha256:…`, fetched as `remote` says.
+    pub fn load_module(&self, module: &str, digest: Option<&str>, remote: &Remote) -> Result<Arc<Plugin>, PluginError> {
+        match module.parse().map_err(PluginError::Remote)? {
+            Module::File(path) if remote.cosign_key.is_none() => self.load(&path, digest),
+            Module::File(path) => Err(PluginError::Remote(format!(
+                "{}: a cosign_key vouches for artefacts in registries, a file has its digest",
+                path.display()
+            ))),
+            Module::Oci(reference) => self.plugin(plugin::Source::fetch(&reference, digest, remote)?),
+        }
     }
 
     fn plugin(&self, source: plugin::Source) -> Result<Arc<Plugin>, PluginError> {

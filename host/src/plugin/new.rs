@@ -111,7 +111,11 @@ impl New {
 
     fn content(&self, path: &Path, content: &[u8]) -> Vec<u8> {
         let Ok(text) = str::from_utf8(content) else { return content.to_vec() };
-        let text = if path.ends_with("sdk/rust/Cargo.toml") { alone(text) } else { text.to_owned() };
+        let text = if ["sdk/rust/Cargo.toml", "host/otlp/Cargo.toml"].iter().any(|tied| path.ends_with(tied)) {
+            alone(text)
+        } else {
+            text.to_owned()
+        };
         self.named(&text).into_bytes()
     }
 }

@@ -50,7 +50,8 @@ impl Language {
         FILES.iter().filter_map(move |&(path, content)| {
             let template = path.strip_prefix(self.folder()).unwrap_or(path);
             let template = template.strip_prefix("template/").or_else(|| template.strip_prefix("sdk/template/"));
-            let needed = path.starts_with(self.folder()) || path == "wit/plugin.wit";
+            let is_otlp = self == Self::Rust && path.starts_with("host/otlp/");
+            let needed = path.starts_with(self.folder()) || path == "wit/plugin.wit" || is_otlp;
             template.or(needed.then_some(path)).map(|path| (path, content))
         })
     }

@@ -5,7 +5,7 @@
 //! covers the component's digest, the exact version and settings of the compiler and the processor, and is checked on the very
 //! bytes that are then loaded. On any doubt there is no code in the cache, and the plugin is compiled in memory.
 
-mod files;
+pub(super) mod files;
 mod mac;
 mod places;
 
@@ -23,6 +23,20 @@ const MAX_BYTES: u64 = 512 << 20;
 const MAGIC: &[u8; 8] = b"trcode01";
 const MAC_BYTES: usize = 32;
 
+fn places() -> Result<places::Places, String> {
+    #[cfg(not(test))]
+    let lookup = |name: &str| std::env::var_os(name);
+    // Unit tests leave the user's directories alone.
+    #[cfg(test)]
+    let lookup = |name: &str| (name == "HOME").then(|| env!("OUT_DIR").into());
+    places::Places::find(lookup)
+}
+
+/// Where artefacts from registries are kept, beside the compiled code.
+pub(super) fn artefacts() -> Result<PathBuf, String> {
+    places().map(|places| places.code.with_file_name("oci"))
+}
+
 /// The directory of compiled code and the key to it.
 pub(super) struct Cache {
     dir: PathBuf,
@@ -33,11 +47,7 @@ pub(super) struct Cache {
 impl Cache {
     /// The cache of this user, or why there is none.
     pub(super) fn open() -> Result<Self, String> {
-        #[cfg(not(test))]
-        let places = places::Places::find(|name| std::env::var_os(name))?;
-        // Unit tests leave the user's directories alone.
-        #[cfg(test)]
-        let places = places::Places::find(|name| (name == "HOME").then(|| env!("OUT_DIR").into()))?;
+        let places = places()?;
         Self::open_in(places, MAX_BYTES)
     }
 

@@ -28,6 +28,8 @@ pub enum Reason {
     BadVotes,
     /// The guest's output is no request of that signal, or larger than it may be.
     BadOutput,
+    /// The request is larger than the guest is to be given.
+    TooLarge,
     /// There is no working instance at the moment.
     Unavailable,
     /// It failed so often that it is not asked for a while.
@@ -38,7 +40,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for metrics.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Trap,
         Self::Panic,
         Self::Timeout,
@@ -46,6 +48,7 @@ impl Reason {
         Self::Error,
         Self::BadVotes,
         Self::BadOutput,
+        Self::TooLarge,
         Self::Unavailable,
         Self::BreakerOpen,
         Self::HostPanic,
@@ -61,6 +64,7 @@ impl Reason {
             Self::Error => "error",
             Self::BadVotes => "bad_votes",
             Self::BadOutput => "bad_output",
+            Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
             Self::BreakerOpen => "breaker_open",
             Self::HostPanic => "host_panic",

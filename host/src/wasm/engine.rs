@@ -28,7 +28,7 @@ pub(super) struct Runtime {
 const MAX_WASM_STACK_BYTES: usize = 512 << 10;
 
 /// The stack of threads that guests run on, beside the evaluators' own.
-const THREAD_STACK_BYTES: usize = 4 << 20;
+pub(super) const THREAD_STACK_BYTES: usize = 4 << 20;
 
 impl Runtime {
     /// With `counts`, guests run slower and their instructions are counted.

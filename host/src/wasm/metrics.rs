@@ -14,13 +14,14 @@ const CALLS: Desc =
 const TRACES: Desc =
     Desc { name: "tailrace_plugin_traces", unit: "{trace}", help: "Traces that the policy was asked about." };
 const VOTES: Desc = Desc { name: "tailrace_plugin_votes", unit: "{vote}", help: "Votes that the policy gave." };
-const FAILURES: Desc = Desc { name: "tailrace_plugin_failures", unit: "{call}", help: "Calls that gave no votes." };
+pub(super) const FAILURES: Desc =
+    Desc { name: "tailrace_plugin_failures", unit: "{call}", help: "Calls that gave no votes, or no answer." };
 const DURATION: Desc =
     Desc { name: "tailrace_plugin_call_duration", unit: "s", help: "Time that a call to evaluate took." };
-const BREAKER: Desc = Desc {
+pub(super) const BREAKER: Desc = Desc {
     name: "tailrace_plugin_breaker_state",
     unit: "",
-    help: "0: the policy is asked, 1: it is not, 2: it is tried again.",
+    help: "0: the policy or transform is asked, 1: it is not, 2: it is tried again.",
 };
 const MEMORY: Desc =
     Desc { name: "tailrace_plugin_memory", unit: "By", help: "Linear memory of the plugin's instances." };
@@ -58,7 +59,7 @@ const DISAGREED: Desc = Desc {
     help: "Those on which it voted otherwise than the version before it.",
 };
 
-const DURATION_BOUNDS: &[f64] =
+pub(super) const DURATION_BOUNDS: &[f64] =
     &[1e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0];
 
 /// Registers series that go with the last who holds them: those of a digest that is gone.
@@ -110,7 +111,8 @@ pub(super) struct GuestMetrics {
 }
 
 impl GuestMetrics {
-    pub(super) fn new(plugin: &Plugin, cx: &Cx) -> Self {
+    /// `counters` are those of the plugin's policies, or of its transforms.
+    pub(super) fn new(plugin: &Plugin, counters: &[String], cx: &Cx) -> Self {
         let mut series = Series::of(plugin, cx);
         let took = plugin.compile.took.as_secs_f64();
         series.with(COMPILE, &[], |metrics, desc, labels| metrics.observe_gauge(desc, labels, move || took));
@@ -119,7 +121,7 @@ impl GuestMetrics {
             memory: series.gauge(MEMORY),
             high_water: series.gauge(HIGH_WATER),
             recycled: ["failure", "memory"].map(|why| series.counter(RECYCLED, &[("why", why)])),
-            counters: plugin.counters.iter().map(|name| series.counter(CUSTOM, &[("counter", name)])).collect(),
+            counters: counters.iter().map(|name| series.counter(CUSTOM, &[("counter", name)])).collect(),
             _leases: series.leases,
         }
     }

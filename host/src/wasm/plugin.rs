@@ -21,7 +21,10 @@ use wasmtime::component::Component;
 use self::worlds::Worlds;
 use super::bindings::SamplerPre;
 use super::bindings::tailrace::plugin::types;
+use super::bindings::transforms::TransformsPre;
 use super::engine::Runtime;
+use super::module::Remote;
+use super::oci::{self, Reference};
 use super::state::State;
 
 /// A file larger than this is no plugin: Python's, with all of `CPython` in it, has 18 MB.
@@ -41,6 +44,8 @@ pub struct Plugin {
     pub transforms: Vec<Kind>,
     /// Names of the counters that its policies add to.
     pub counters: Vec<String>,
+    /// Names of the counters that its transforms add to.
+    pub(super) transform_counters: Vec<String>,
     /// What the reasons of its votes mean.
     pub reasons: Vec<String>,
     pub(super) origin: Option<Origin>,
@@ -95,6 +100,9 @@ pub enum PluginError {
         /// The file.
         path: PathBuf,
     },
+    /// It can not be had from its registry, or is not what was asked for.
+    #[error("{0}")]
+    Remote(String),
     /// The configuration names another digest.
     #[error("the digest is sha256:{actual}, the configuration asks for {wanted}")]
     Digest {
@@ -139,29 +147,45 @@ pub(super) struct Source {
     bytes: Vec<u8>,
     pub(super) digest: String,
     origin: Option<Origin>,
+    /// What it is called where its manifest has no name.
+    name: String,
 }
 
 impl Source {
     pub(super) fn embedded(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.to_vec(), digest: sha256(bytes), origin: None }
+        Self { bytes: bytes.to_vec(), digest: sha256(bytes), origin: None, name: String::new() }
     }
 
     pub(super) fn read(path: &Path, pin: Option<&str>) -> Result<Self, PluginError> {
         let failed = |source| PluginError::Read { path: path.to_owned(), source };
         let mut bytes = Vec::new();
-        let file = crate::wasm::files::component(path).and_then(File::open);
-        file.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
+        let file = crate::wasm::files::component(path).map_err(failed)?;
+        let opened = File::open(&file);
+        opened.and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(PluginError::TooLarge { path: path.to_owned() });
         }
-        let digest = sha256(&bytes);
-        if let Some(wanted) = pin
-            && !wanted.trim_start_matches("sha256:").eq_ignore_ascii_case(&digest)
-        {
-            return Err(PluginError::Digest { wanted: wanted.to_owned(), actual: digest });
-        }
         let origin = Origin { path: path.to_owned(), pin: pin.map(str::to_owned) };
-        Ok(Self { bytes, digest, origin: Some(origin) })
+        let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { digest: checked(&bytes, pin)?, bytes, origin: Some(origin), name })
+    }
+
+    /// From a registry, or what was kept of it. What a digest names does not change: there is nothing to watch.
+    pub(super) fn fetch(reference: &Reference, pin: Option<&str>, remote: &Remote) -> Result<Self, PluginError> {
+        let bytes = oci::fetch(reference, remote, MAX_FILE_BYTES).map_err(PluginError::Remote)?;
+        let name = reference.short_name().to_owned();
+        Ok(Self { digest: checked(&bytes, pin)?, bytes, origin: None, name })
+    }
+}
+
+/// The digest of the bytes, if it is the one that was asked for.
+fn checked(bytes: &[u8], pin: Option<&str>) -> Result<String, PluginError> {
+    let actual = sha256(bytes);
+    match pin {
+        Some(wanted) if !wanted.trim_start_matches("sha256:").eq_ignore_ascii_case(&actual) => {
+            Err(PluginError::Digest { wanted: wanted.to_owned(), actual })
+        }
+        _ => Ok(actual),
     }
 }
 
@@ -176,9 +200,7 @@ impl Plugin {
         let (component, cached) = code(runtime, &source)?;
         let compile = Compile { took: started.elapsed(), cached };
         let worlds = Worlds::link(runtime, &component, sampling, transform)?;
-        let file = source.origin.as_ref().and_then(|origin| crate::wasm::files::component(&origin.path).ok());
-        let stem = file.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-        let name = manifest.name.or(stem).unwrap_or_default();
+        let name = manifest.name.unwrap_or(source.name);
         let (policies, transforms) = worlds.describe(runtime, &name)?;
         Ok(Self {
             name,
@@ -187,6 +209,7 @@ impl Plugin {
             kinds: kinds(policies.kinds),
             transforms: kinds(transforms.kinds),
             counters: policies.counters,
+            transform_counters: transforms.counters,
             reasons: policies.reasons,
             origin: source.origin,
             compile,
@@ -198,6 +221,11 @@ impl Plugin {
     /// What instances of its policies are made from.
     pub(super) fn sampler(&self) -> Result<&SamplerPre<State>, PluginError> {
         self.worlds.sampling.as_ref().ok_or_else(|| self.lacks("policies"))
+    }
+
+    /// What instances of its transforms are made from.
+    pub(super) fn transformer(&self) -> Result<&TransformsPre<State>, PluginError> {
+        self.worlds.transform.as_ref().ok_or_else(|| self.lacks("transforms"))
     }
 
     fn lacks(&self, wanted: &'static str) -> PluginError {

@@ -69,6 +69,7 @@ impl From<PluginError> for Refused {
         let reason = match error {
             PluginError::Read { .. } => "read",
             PluginError::TooLarge { .. } => "too_large",
+            PluginError::Remote(_) => "remote",
             PluginError::Digest { .. } => "digest",
             PluginError::Unsuitable(_) => "unsuitable",
             PluginError::Import(_) => "import",

@@ -1,5 +1,7 @@
 //! Policies that misbehave, one kind each, for the tests of the host's defences. Not shipped.
 
+pub mod transforms;
+
 use serde::Deserialize;
 use tailrace_sdk::{Batch, Diagnostics, Level, Needs, Policy, Trace, Verdict, Votes, log};
 
@@ -256,6 +258,12 @@ impl Policy for Drops {
 }
 
 tailrace_sdk::export!(
-    Panics, Traps, Loops, Sleeps, Hogs, Leaks, Contrary, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops,
-    Fragile, Breaks
+    policies: [
+        Panics, Traps, Loops, Sleeps, Hogs, Leaks, Contrary, Short, Long, Huge, Recurses, Errs, Chatters, Counts, Drops, Fragile,
+        Breaks
+    ],
+    transforms: [
+        transforms::Passes, transforms::Copies, transforms::Doubles, transforms::Discards, transforms::Empties,
+        transforms::Panics, transforms::Loops, transforms::Hogs, transforms::Garbles, transforms::Bloats, transforms::Errs
+    ]
 );

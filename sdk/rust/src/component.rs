@@ -1,5 +1,9 @@
 //! The component's side of the contract: typed policies behind the exported functions.
 
+mod transform;
+
+pub use transform::{TransformComponent, TransformKind};
+
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 
@@ -7,6 +11,7 @@ use crate::batch::{Attribute, Batch};
 use crate::bindings::exports::tailrace::plugin::sampling::{self as wit, Columns};
 use crate::bindings::tailrace::plugin::types;
 use crate::policy::{Diagnostics, Needs, Policy, Votes};
+use crate::schema::Derive;
 use crate::{config, host};
 
 /// One kind that a component offers: a [`Policy`] with its type erased.
@@ -14,6 +19,7 @@ pub struct Kind {
     pub(crate) name: &'static str,
     pub(crate) summary: &'static str,
     pub(crate) schema: &'static str,
+    pub(crate) derive: Derive,
     pub(crate) state_schema: &'static str,
     pub(crate) counters: &'static [&'static str],
     pub(crate) reasons: &'static [&'static str],
@@ -21,12 +27,13 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// The kind that `P` implements.
-    pub const fn of<P: Policy>() -> Self {
+    /// The kind that `P` implements; `derive` is used if it gives no schema of its own.
+    pub const fn of<P: Policy>(derive: Derive) -> Self {
         Self {
             name: P::KIND,
             summary: P::SUMMARY,
             schema: P::SCHEMA,
+            derive,
             state_schema: P::STATE_SCHEMA,
             counters: P::COUNTERS,
             reasons: P::REASONS,
@@ -80,21 +87,29 @@ pub struct Exports<C>(PhantomData<C>);
 
 impl<C: Component> Exports<C> {
     fn counters() -> Vec<&'static str> {
-        let mut names = Vec::new();
-        for name in C::KINDS.iter().flat_map(|kind| kind.counters) {
-            if !names.contains(name) {
-                names.push(*name);
-            }
-        }
-        names
+        distinct(C::KINDS.iter().flat_map(|kind| kind.counters))
     }
 
     /// Sets up what the first call of an instance needs.
     fn prepare() {
         host::set_counters(Self::counters());
-        #[cfg(target_arch = "wasm32")]
-        std::panic::set_hook(Box::new(|panic| host::log(crate::Level::Error, &panic.to_string())));
+        log_panics();
     }
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a &'static str>) -> Vec<&'static str> {
+    let mut distinct = Vec::new();
+    for name in names {
+        if !distinct.contains(name) {
+            distinct.push(*name);
+        }
+    }
+    distinct
+}
+
+fn log_panics() {
+    #[cfg(target_arch = "wasm32")]
+    std::panic::set_hook(Box::new(|panic| host::log(crate::Level::Error, &panic.to_string())));
 }
 
 impl<C: Component> wit::Guest for Exports<C> {
@@ -105,7 +120,7 @@ impl<C: Component> wit::Guest for Exports<C> {
         let kind = |kind: &Kind| types::Kind {
             name: kind.name.to_owned(),
             summary: kind.summary.to_owned(),
-            schema: kind.schema.to_owned(),
+            schema: crate::schema::text(kind.schema, kind.derive),
             state_schema: kind.state_schema.to_owned(),
         };
         types::Description {

@@ -1,4 +1,5 @@
-//! Write a sampling policy for tailrace in Rust: implement [`Policy`], name it in [`export!`], build with
+//! Write a sampling policy for tailrace in Rust: implement [`Policy`] (or, to change what passes, [`Transform`]), name it in
+//! [`export!`], build with
 //! `cargo build --release --target wasm32-wasip2`. The `.wasm` file is the plugin.
 //!
 //! ```
@@ -45,6 +46,8 @@
 //! - Policies that want the arrays implement [`Policy::evaluate_batch`] instead of `evaluate`.
 //! - A policy has no clock, no randomness, no files and no network: [`Batch::now`] is the tick's time. That is why a
 //!   recording evaluates to the same decisions.
+//! - A configuration that derives [`JsonSchema`] brings its schema along: `#[derive(Deserialize, JsonSchema)]` with
+//!   `#[schemars(crate = "tailrace_sdk::schemars")]`.
 //! - A panic costs the policy its vote; its text is in the host's log.
 
 mod batch;
@@ -65,15 +68,21 @@ mod host;
 #[doc(hidden)]
 pub mod manifest;
 mod policy;
+mod schema;
 pub mod testing;
+mod transform;
 
 pub use batch::{Attribute, Batch, Code, Memo, Scope, Span, Trace, Value};
 pub use host::{Level, count, log};
 pub use policy::{Diagnostics, Needs, Policy, Verdict, Votes};
+pub use schemars::{self, JsonSchema};
+pub use tailrace_otlp as otlp;
+pub use transform::{Outcome, Transform};
 
 /// What [`export!`] expands to names; no part of the interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::component::{Component, Exports, Kind};
+    pub use crate::component::{Component, Exports, Kind, TransformComponent, TransformKind};
     pub use crate::manifest;
+    pub use crate::schema::{Derive, Fallback, Probe};
 }

@@ -18,10 +18,13 @@
 
 use std::collections::HashMap;
 
+use tailrace_otlp::Signal;
+
 use crate::batch::{Batch, Scope};
 use crate::bindings::exports::tailrace::plugin::sampling::{Column, Columns};
 use crate::config;
 use crate::policy::{Diagnostics, Policy, Verdict, Votes};
+use crate::transform::{Outcome, Transform};
 
 /// The tick's time in tests, nanoseconds since 1970.
 pub const NOW: u64 = 1_700_000_000_000_000_000;
@@ -139,6 +142,23 @@ pub fn evaluate<P: Policy>(config: &str, traces: &[Vec<TestSpan>]) -> Result<Vec
         _ => Verdict::Drop,
     };
     Ok(votes.verdicts.into_iter().map(verdict).collect())
+}
+
+/// Configures the transform `T` with `config` (JSON) and shows it a request, which has to be well-formed, as must be what it gives
+/// back.
+///
+/// # Errors
+/// What the transform has against the configuration; an error of [`Transform::apply`], or what is wrong with the requests, as a
+/// diagnostic with an empty path.
+pub fn apply<T: Transform>(config: &str, signal: Signal, request: &[u8]) -> Result<Outcome, Diagnostics> {
+    let whole = |what: &str, message: &dyn std::fmt::Display| Diagnostics::one("", format!("{what}{message}"));
+    let mut transform = T::new(config::parse(config)?)?;
+    tailrace_otlp::check(signal, request).map_err(|error| whole("the request: ", &error))?;
+    let outcome = transform.apply(signal, request).map_err(|error| whole("", &error))?;
+    if let Outcome::Replaced(request) = &outcome {
+        tailrace_otlp::check(signal, request).map_err(|error| whole("what came back: ", &error))?;
+    }
+    Ok(outcome)
 }
 
 struct Builder {

@@ -16,6 +16,7 @@ use super::settings::{CanaryPolicy, Kind, Policy, Settings, WasmPolicy};
 use super::shadow::Shadow;
 use crate::config::{ComponentId, Path};
 use crate::pipeline::{BuildError, Cx};
+use crate::wasm::module::Remote;
 use crate::wasm::policy::{Columns, Needs, OnError, Policies, PolicyProblem, PolicySpec, Reason, Watch};
 use crate::wasm::{Plugin, PluginError};
 
@@ -208,8 +209,8 @@ impl<'a> Leaves<'a> {
     fn of_file(&mut self, block: Option<&WasmPolicy>, name: &str, path: &Path) -> Rule {
         let path = path.join("wasm");
         let Some(block) = block else { return Rule::Leaf(0) };
-        let WasmPolicy { module, digest, policy, config, on_error, limits, .. } = block;
-        let Some(plugin) = self.file(module, digest.as_deref(), &path) else { return Rule::Leaf(0) };
+        let WasmPolicy { module, registry, digest, policy, config, on_error, limits, .. } = block;
+        let Some(plugin) = self.file(module, digest.as_deref(), registry, &path) else { return Rule::Leaf(0) };
         let Some(kind) = self.kind(&plugin, policy.as_deref(), module, &path) else { return Rule::Leaf(0) };
         let spec = PolicySpec {
             limits: limits.limits(),
@@ -228,15 +229,15 @@ impl<'a> Leaves<'a> {
 
     /// The new version of a policy, beside it.
     fn canary(&mut self, block: &CanaryPolicy, active: &PolicySpec, leaf: usize, path: &Path) {
-        let Some(plugin) = self.file(&block.module, block.digest.as_deref(), path) else { return };
+        let Some(plugin) = self.file(&block.module, block.digest.as_deref(), &block.registry, path) else { return };
         let config = block.config.as_ref().map_or_else(|| active.config.clone(), options);
         let policy = self.unique(&format!("{}/canary", active.policy));
         let canary_of = Some((leaf, block.share));
         self.add_checked(PolicySpec { policy, plugin, config, canary_of, ..active.clone() }, path.join("config"));
     }
 
-    fn file(&mut self, module: &str, digest: Option<&str>, path: &Path) -> Option<Arc<Plugin>> {
-        self.plugin(module, path, |cx| cx.host.wasm.load(std::path::Path::new(module), digest))
+    fn file(&mut self, module: &str, digest: Option<&str>, remote: &Remote, path: &Path) -> Option<Arc<Plugin>> {
+        self.plugin(module, path, |cx| cx.host.wasm.load_module(module, digest, remote))
     }
 
     /// Which of the plugin's policies is meant.

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Makes the directory, or makes sure that it is a directory of ours that nobody else can enter.
-pub(super) fn private_dir(dir: &Path) -> Result<(), String> {
+pub(in crate::wasm) fn private_dir(dir: &Path) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", dir.display());
     if let Some(parent) = dir.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)?;
@@ -46,7 +46,7 @@ fn own_uid() -> u32 {
 }
 
 /// A file's content, `None` if there is no such file; an error if there is doubt whose it is.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
+pub(in crate::wasm) fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
     let file = match opened {
         Ok(file) => file,
@@ -73,7 +73,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// Puts a file in the place of whatever is at `path`.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(in crate::wasm) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (temporary, mut file) = create_beside(path)?;
     let written = file.write_all(bytes).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
@@ -127,7 +127,7 @@ pub(super) fn key(path: &Path) -> Result<[u8; 32], String> {
 const STALE: Duration = Duration::from_hours(1);
 
 /// Removes the files used longest ago until `max_bytes` are left.
-pub(super) fn shrink(dir: &Path, max_bytes: u64) -> io::Result<()> {
+pub(in crate::wasm) fn shrink(dir: &Path, max_bytes: u64) -> io::Result<()> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;

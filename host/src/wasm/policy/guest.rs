@@ -128,7 +128,7 @@ impl Guest {
             live: None,
             restart: Restart::default(),
             log: GuestLog::new(&spec.plugin.name, spec.limits.log_lines_per_second),
-            metrics: GuestMetrics::new(&spec.plugin, cx),
+            metrics: GuestMetrics::new(&spec.plugin, &spec.plugin.counters, cx),
             host: cx.host.clone(),
         }
     }

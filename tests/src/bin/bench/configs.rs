@@ -1,5 +1,9 @@
 //! Configurations of the host.
 
+use std::path::Path;
+
+use tailrace_tests::host::binary;
+
 /// Receiver, and the host's own metrics.
 fn frame(processors: &str, names: &str, exporter: &str) -> String {
     format!(
@@ -51,6 +55,15 @@ fn queued(sink: &str) -> String {
 /// OTLP to OTLP.
 pub(crate) fn passthrough(sink: &str, compression: &str) -> String {
     frame("  {}", "", &direct(sink, compression))
+}
+
+/// OTLP to OTLP, past one of the transforms that the host's build leaves beside the binary.
+pub(crate) fn transform(sink: &str, kind: Option<&str>) -> String {
+    let Some(kind) = kind else { return passthrough(sink, "none") };
+    let target = binary().ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default();
+    let module = target.join("plugins/wasm32-wasip2/release/tailrace_hostile.wasm");
+    let processor = format!("  wasm: {{module: '{}', transform: {kind}}}", module.display());
+    frame(&processor, "wasm", &direct(sink, "none"))
 }
 
 /// With `memory_limiter` and `batch`.

@@ -28,6 +28,7 @@ enum Kind {
     Forwarder(usize),
     Passthrough(usize, Encoding),
     Batch(usize),
+    Transform(usize),
     Tail(usize),
     Policies(usize),
     Hostile,
@@ -50,6 +51,11 @@ pub(crate) const ROWS: &[Row] = &[
     row("passthrough-1000", "the same", Kind::Passthrough(1000, Encoding::None)),
     row("batch-300", "with memory_limiter and batch", Kind::Batch(300)),
     row("batch-1000", "the same", Kind::Batch(1000)),
+    row(
+        "transform-300",
+        "pass-through, with a transform that leaves and one that replaces everything",
+        Kind::Transform(300),
+    ),
     row("tail-300", "with memory_limiter, tail_sampling (three policies) and batch", Kind::Tail(300)),
     row("tail-1000", "the same", Kind::Tail(1000)),
     row("policies-1", "tail-300 with one policy of a plugin", Kind::Policies(1)),
@@ -105,6 +111,7 @@ impl Row {
                 let subject = Subject::host(configs::batch(&sink.address)).await;
                 self.cpu(&subject, &sink, Workload::new(len, Encoding::None), options, Duration::from_secs(1)).await
             }
+            Kind::Transform(len) => self.transform(len, options).await,
             Kind::Tail(len) => self.tail(len, options).await,
             Kind::Policies(count) => self.judged(300, &configs::policies(count), options).await,
             Kind::Hostile => self.hostile(options).await,
@@ -130,6 +137,22 @@ impl Row {
             beside = format!("{beside}, peak RSS {} MiB", host.peak_rss() >> 20);
         }
         Ok(Outcome::of_rounds(self.name, &measured.rounds, &beside))
+    }
+
+    /// The same without a transform is measured beside them: what counts is the difference.
+    async fn transform(&self, len: usize, options: &Options) -> anyhow::Result<Outcome> {
+        let mut costs = Vec::new();
+        for transform in [None, Some("passes"), Some("copies")] {
+            let sink = Sink::start(None).await?;
+            let subject = Subject::host(configs::transform(&sink.address, transform)).await;
+            let workload = Workload::new(len, Encoding::None);
+            let measured = rounds(&subject, workload, options.pressure(), options, Duration::from_secs(1)).await?;
+            costs.push(median(&measured.rounds.iter().map(|round| round.us_per_span).collect::<Vec<_>>()));
+        }
+        let (unchanged, replaced) = (costs[1] - costs[0], costs[2] - costs[0]);
+        let beside = format!("replaced + {replaced:.3} us/span, without {:.3} us/span", costs[0]);
+        let json = json!({"without": costs[0], "unchanged": costs[1], "replaced": costs[2]});
+        Ok(Outcome::new(self.name, format!("unchanged + {unchanged:.3} us/span"), beside, &json))
     }
 
     /// Warm-up is long enough for the buffer to have been filled and emptied once.

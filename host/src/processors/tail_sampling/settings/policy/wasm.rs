@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::Strategy;
 use super::{Kind, Policy};
 use crate::config::{Check, Duration};
+use crate::wasm::module::Remote;
 use crate::wasm::policy::{Limits, OnError, Share};
 
 /// `wasm`: a policy in a plugin's file.
@@ -15,8 +16,11 @@ use crate::wasm::policy::{Limits, OnError, Share};
 #[serde(deny_unknown_fields, default)]
 pub(in super::super::super) struct WasmPolicy {
     /// Path of the component, or of a directory with no other `.wasm` file. It is watched; a new version is tried over the last
-    /// batches, then takes over between two ticks.
+    /// batches, then takes over between two ticks. Or `oci://registry/name:tag@sha256:…`.
     pub(in super::super::super) module: String,
+    /// How an artefact in a registry is fetched, and what vouches for it.
+    #[serde(skip_serializing_if = "Remote::is_default")]
+    pub(in super::super::super) registry: Remote,
     /// SHA-256 in hex that the file must have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super::super) digest: Option<String>,
@@ -63,6 +67,9 @@ pub(in super::super::super) enum Mode {
 pub(in super::super::super) struct CanaryPolicy {
     /// As in [`WasmPolicy`].
     pub(in super::super::super) module: String,
+    /// As in [`WasmPolicy`].
+    #[serde(skip_serializing_if = "Remote::is_default")]
+    pub(in super::super::super) registry: Remote,
     /// As in [`WasmPolicy`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super::super) digest: Option<String>,

@@ -1,0 +1,148 @@
+//! The section in the YAML.
+
+use std::sync::Arc;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::{Check, Duration};
+use crate::pipeline::Cx;
+use crate::wasm::module::{Module, Remote};
+use crate::wasm::transform::TransformLimits;
+use crate::wasm::{Plugin, PluginError};
+
+/// `wasm:`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Path of the component, or `oci://registry/name:tag@sha256:…`.
+    pub module: String,
+    /// How an artefact in a registry is fetched, and what vouches for it.
+    pub registry: Remote,
+    /// SHA-256 in hex that it must have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Which of the plugin's transforms; may be left out if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transform: Option<String>,
+    /// The transform's own configuration.
+    pub config: Value,
+    /// What becomes of a request that the transform has no answer to.
+    pub on_error: OnError,
+    /// Threads, each with an instance when it is busy; 0: one for each core.
+    pub instances: usize,
+    /// How long a request waits for a thread.
+    pub max_wait: Duration,
+    /// What the transform may take.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            module: String::new(),
+            registry: Remote::default(),
+            digest: None,
+            transform: None,
+            config: Value::Null,
+            on_error: OnError::default(),
+            instances: 0,
+            max_wait: Duration::from_secs(5),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What becomes of a request that the transform has no answer to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// It goes on as it was.
+    Pass,
+    /// The sender is told, and still has it.
+    #[default]
+    Refuse,
+    /// It is counted as dropped.
+    Drop,
+}
+
+/// What a transform may take; unset ones are [`TransformLimits::default`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Memory of each instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// Bytes of a request, and of what becomes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_bytes: Option<usize>,
+    /// Time of one call, whatever the size of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apply: Option<Duration>,
+    /// Time beyond that for each MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apply_per_mib: Option<Duration>,
+    /// Time to start and configure it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configure: Option<Duration>,
+    /// Lines that each instance may log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_lines_per_second: Option<u32>,
+    /// Failures in a row after which it is not asked for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_failures: Option<u32>,
+    /// How long that while is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
+}
+
+impl Limits {
+    /// These limits, the rest as by default.
+    pub(super) fn limits(&self) -> TransformLimits {
+        let default = TransformLimits::default();
+        let time = |time: Option<Duration>, default| time.map_or(default, |time| time.0);
+        TransformLimits {
+            memory_bytes: self.memory_mib.map_or(default.memory_bytes, |mib| (mib as usize).saturating_mul(1 << 20)),
+            request_bytes: self.request_bytes.unwrap_or(default.request_bytes),
+            apply: time(self.apply, default.apply),
+            apply_per_mib: time(self.apply_per_mib, default.apply_per_mib),
+            configure: time(self.configure, default.configure),
+            log_lines_per_second: self.log_lines_per_second.unwrap_or(default.log_lines_per_second),
+            max_failures: self.max_failures.unwrap_or(default.max_failures),
+            retry_after: time(self.retry_after, default.retry_after),
+        }
+    }
+}
+
+/// More threads than this are a mistake.
+const MAX_INSTANCES: usize = 256;
+
+impl crate::pipeline::Settings for Settings {
+    fn check(&self, check: &mut Check<'_>) {
+        if self.module.is_empty() {
+            check.problem("", "wasm without 'module', the path of the plugin");
+        } else if let Err(problem) = self.module.parse::<Module>() {
+            check.problem("module", problem);
+        }
+        if self.instances > MAX_INSTANCES {
+            check.problem("instances", format!("'instances' must be no more than {MAX_INSTANCES}"));
+        }
+        if self.limits.request_bytes == Some(0) {
+            check.problem("limits.request_bytes", "'request_bytes' must be greater than zero");
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn load(&self, cx: &Cx) -> Result<Arc<Plugin>, PluginError> {
+        cx.host.wasm.load_module(&self.module, self.digest.as_deref(), &self.registry)
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        match self.instances {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
