@@ -11,16 +11,22 @@
 //!     expect: sample          # sample, no, drop; error, or {error: part of its text}
 //!   - {name: two at once, traces: [[{}], [{attributes: {customer.tier: gold}}]], expect: [no, sample]}
 //!   - {name: a file, otlp: traces.json, expect: {sample: 3, no: 7}}     # or a map from trace id to verdict
+//!   - {name: a transform, signal: logs, input: {resourceLogs: […]}, output: {resourceLogs: […]}}   # or unchanged, or discarded
 //! ```
+//!
+//! A transform's `input` is OTLP/JSON, or a file's name; its `output` is compared field by field. Which of several transforms is meant
+//! says `transform`, as `policy` does of policies.
 //!
 //! Spans go the way of live data: OTLP bytes, cut into traces, laid out as columns, shown to the sandboxed guest in batches of at
 //! most 1,024 traces. Each case has an instance of its own. `budget` in the same file is for `tailrace plugin bench`.
 
 pub(super) mod cases;
+mod diff;
 mod expect;
 mod report;
 mod run;
 mod spans;
+mod transforms;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

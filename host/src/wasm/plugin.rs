@@ -255,21 +255,35 @@ impl Plugin {
         (self.compile.took, self.compile.cached)
     }
 
-    /// The kind of this name or, without one, the only one that there is.
+    /// The policy of this name or, without one, the only one that there is.
     pub fn choose(&self, name: Option<&str>) -> Result<&Kind, PluginError> {
-        let kinds = || self.kinds.iter().map(|kind| kind.name.as_str()).collect::<Vec<_>>().join(", ");
-        match (name, self.kinds.as_slice()) {
-            (None, [only]) => Ok(only),
-            (None, _) => Err(PluginError::Unsuitable(format!("has several kinds, name one of them: {}", kinds()))),
-            (Some(name), _) => {
-                self.kind(name).ok_or_else(|| PluginError::Unsuitable(format!("has no kind {name}, but {}", kinds())))
-            }
-        }
+        choose(&self.kinds, name, "policies")
+    }
+
+    /// The transform of this name or, without one, the only one that there is.
+    pub fn choose_transform(&self, name: Option<&str>) -> Result<&Kind, PluginError> {
+        choose(&self.transforms, name, "transforms")
     }
 
     pub(super) fn kind(&self, name: &str) -> Option<&Kind> {
         self.kinds.iter().find(|kind| kind.name == name)
     }
+}
+
+fn choose<'a>(kinds: &'a [Kind], name: Option<&str>, what: &str) -> Result<&'a Kind, PluginError> {
+    let names = || kinds.iter().map(|kind| kind.name.as_str()).collect::<Vec<_>>().join(", ");
+    let found = match (name, kinds) {
+        (None, [only]) => Some(only),
+        (None, _) => None,
+        (Some(name), kinds) => kinds.iter().find(|kind| kind.name == name),
+    };
+    found.ok_or_else(|| {
+        PluginError::Unsuitable(match (name, kinds) {
+            (_, []) => format!("offers no {what}"),
+            (None, _) => format!("has several {what}, name one of them: {}", names()),
+            (Some(name), _) => format!("has no kind {name}, but {}", names()),
+        })
+    })
 }
 
 /// The component's code, and whether it came from the cache.

@@ -298,3 +298,38 @@ fn validate_tries_plugins_out() {
     let said = silent_or(&of(&first, "config: {tier: gold}"));
     assert!(said.contains("Warning: ") && said.contains("has no schema of keep_vip's configuration"), "{said}");
 }
+
+#[test]
+fn test_compares_what_transforms_make() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "traces.json", TRACES);
+    let logs = "{resourceLogs: [{scopeLogs: [{logRecords: [{severityNumber: 9, body: {stringValue: hello}}]}]}]}";
+    let cases = format!(
+        "cases:
+  - {{name: stays, transform: passes, input: {logs}, output: unchanged}}
+  - name: written otherwise
+    transform: copies
+    input: {logs}
+    output: {{resourceLogs: [{{scopeLogs: [{{logRecords: [{{body: {{stringValue: hello}}, severityNumber: SEVERITY_NUMBER_INFO}}]}}]}}]}}
+  - {{name: gone, transform: discards, signal: traces, input: traces.json, output: discarded}}
+  - {{name: errs, transform: errs, input: {logs}, expect: {{error: no opinion on logs}}}}
+  - {{name: twice, transform: doubles, input: {logs}, output: {logs}}}
+  - {{name: other text, transform: copies, input: {logs}, output: {}}}
+",
+        logs.replace("hello", "bye")
+    );
+    let file = write(folder.path(), "cases.yaml", &cases);
+    let output = run(&["plugin", "test", &built("hostile"), "--cases", &file]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", text(&output.stderr));
+    for expected in [
+        "resourceLogs: expected 1 elements, got 2",
+        "resourceLogs[0].scopeLogs[0].logRecords[0].body.stringValue: expected \"bye\", got \"hello\"",
+        "4 passed, 2 failed",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+    }
+    let file = write(folder.path(), "cases.yaml", "cases:\n  - {name: a, input: x.json, output: gone}\n");
+    let said = text(&run(&["plugin", "test", &built("hostile"), "--cases", &file]).stderr);
+    assert!(said.contains("say of what the input is a request") && said.contains("unchanged or discarded"), "{said}");
+}

@@ -22,6 +22,8 @@ const MAX_BYTES: u64 = 16 << 20;
 pub(in crate::plugin) struct Cases {
     /// Which of the plugin's kinds is meant; may be left out if it has one.
     pub(in crate::plugin) policy: Option<String>,
+    /// The same of transforms.
+    pub(super) transform: Option<String>,
     /// Its configuration where a case gives none.
     pub(in crate::plugin) config: Value,
     /// What `plugin bench` may measure at most.
@@ -36,6 +38,7 @@ pub(in crate::plugin) struct Cases {
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) policy: Option<String>,
+    pub(super) transform: Option<String>,
     pub(super) config: Option<Value>,
     /// One trace, its spans written short.
     pub(super) trace: Option<Vec<ShortSpan>>,
@@ -44,6 +47,12 @@ pub(super) struct Case {
     /// A file of OTLP, beside the cases.
     pub(super) otlp: Option<String>,
     pub(super) expect: Option<Expect>,
+    /// Of what `input` is a request, where its fields do not show it.
+    pub(super) signal: Option<String>,
+    /// A request for a transform: OTLP/JSON, or a file's name.
+    pub(super) input: Option<Value>,
+    /// What the transform makes of it: OTLP/JSON, `unchanged` or `discarded`.
+    pub(super) output: Option<Value>,
     /// The line that it begins on.
     #[serde(skip)]
     pub(super) line: usize,
@@ -105,11 +114,14 @@ impl Case {
         if self.name.is_empty() {
             check.problem(path, "a case needs a name");
         }
-        let given = [self.trace.is_some(), self.traces.is_some(), self.otlp.is_some()];
+        let given = [self.trace.is_some(), self.traces.is_some(), self.otlp.is_some(), self.input.is_some()];
         match given.iter().filter(|is| **is).count() {
             1 => {}
-            0 => check.problem(path, "a case needs a trace, traces, or otlp, a file"),
-            _ => check.problem(path, "of trace, traces and otlp a case has one"),
+            0 => check.problem(path, "a case needs a trace, traces, otlp (a file), or an input for a transform"),
+            _ => check.problem(path, "of trace, traces, otlp and input a case has one"),
+        }
+        if self.input.is_some() {
+            return super::transforms::check(self, path, check);
         }
         for (key, trace) in self.written() {
             super::spans::check(trace, &format!("{path}.{key}"), check);

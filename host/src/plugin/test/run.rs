@@ -56,12 +56,8 @@ impl Runner<'_> {
     fn case(&self, case: &Case, cx: &Cx) -> Outcome {
         let started = Instant::now();
         self.capture.take();
-        let got = self.ask(case, cx);
-        let differences = match (got, &case.expect) {
-            (Ok(got), Some(expect)) => differences(expect, &got),
-            (Ok(_), None) => Vec::new(),
-            (Err(error), _) => vec![format!("{error:#}")],
-        };
+        let differences = if case.input.is_some() { self.transform(case, cx) } else { self.policy(case, cx) };
+        let differences = cut(differences.unwrap_or_else(|error| vec![format!("{error:#}")]));
         Outcome {
             name: case.name.clone(),
             line: case.line,
@@ -71,17 +67,27 @@ impl Runner<'_> {
         }
     }
 
-    /// An error is a mistake in the case, not the plugin's.
+    /// What is not as expected. An error is a mistake in the case, not the plugin's.
+    fn policy(&self, case: &Case, cx: &Cx) -> anyhow::Result<Vec<String>> {
+        let got = self.ask(case, cx)?;
+        Ok(case.expect.as_ref().map_or_else(Vec::new, |expect| differences(expect, &got)))
+    }
+
+    /// The case's configuration, else that of all; what YAML has as nothing is no options.
+    pub(super) fn config(&self, case: &Case) -> Value {
+        let config = case.config.as_ref().unwrap_or(&self.cases.config);
+        if config.is_null() { json!({}) } else { config.clone() }
+    }
+
     fn ask(&self, case: &Case, cx: &Cx) -> anyhow::Result<Got> {
         let name = case.policy.as_deref().or(self.cases.policy.as_deref());
         let kind = self.plugin.choose(name)?.name.clone();
         let requests = self.requests(case)?;
-        let config = Some(case.config.as_ref().unwrap_or(&self.cases.config)).filter(|config| !config.is_null());
         let spec = PolicySpec {
             policy: kind.clone(),
             plugin: self.plugin.clone(),
             kind,
-            config: config.cloned().unwrap_or_else(|| json!({})),
+            config: self.config(case),
             limits: generous(),
             on_error: OnError::default(),
             canary_of: None,
@@ -148,7 +154,7 @@ fn differences(expect: &Expect, got: &Got) -> Vec<String> {
         (_, Got::Error(error)) => return vec![format!("expected verdicts, got an error: {error}")],
         (_, Got::Verdicts(verdicts)) => verdicts,
     };
-    let mut lines = match expect {
+    match expect {
         Expect::Error(_) => vec![format!("expected an error, got {}", counts_of(verdicts))],
         Expect::All(answer) => each(verdicts, |_| Some(*answer)),
         Expect::Each(answers) if answers.len() != verdicts.len() => {
@@ -157,7 +163,11 @@ fn differences(expect: &Expect, got: &Got) -> Vec<String> {
         Expect::Each(answers) => each(verdicts, |at| answers.get(at).copied()),
         Expect::ById(answers) => by_id(answers, verdicts),
         Expect::Counts(counts) => of_counts(counts, verdicts),
-    };
+    }
+}
+
+/// As many lines as anybody reads.
+fn cut(mut lines: Vec<String>) -> Vec<String> {
     let more = lines.len().saturating_sub(MAX_DIFFERENCES);
     if more > 0 {
         lines.truncate(MAX_DIFFERENCES);
