@@ -197,6 +197,29 @@ impl Project {
     }
 }
 
+#[test]
+fn a_missing_compiler_is_named_with_the_way_to_get_it() {
+    let nothing = tempfile::tempdir().expect("a folder");
+    for (language, missing) in [
+        ("rust", "there is no rustc here. Install Rust"),
+        ("c", "there is no python3 here. Install Python"),
+        ("go", "there is no go here. Install Go"),
+        ("js", "there is no npm here. Install Node.js"),
+        ("python", "there is no python3 here. Install Python"),
+    ] {
+        let project = Project::new("lonely", language);
+        let mut command = Command::new(binary());
+        command.args(["plugin", "build"]).current_dir(project.dir());
+        command.env("PATH", nothing.path()).env_remove("VIRTUAL_ENV").env_remove("WASI_SDK_PATH");
+        let output = command.output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(missing), "{language}: {said}");
+    }
+    let output = Command::new(binary()).args(["plugin", "build"]).current_dir(&nothing).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("is no plugin's project"), "{said}");
+}
+
 /// A component that was built when 0.1.0 was frozen: no later host may refuse it.
 #[tokio::test]
 async fn what_was_built_for_the_first_version_loads_for_ever() {
