@@ -51,6 +51,8 @@ fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
         Some(Command::Featuregate { id: None }) => write_out("ID  Enabled  Stage  Description\n"),
         Some(Command::Featuregate { id: Some(id) }) => anyhow::bail!("feature {id:?} not found"),
         Some(Command::Generate(generate)) => generate.run(),
+        Some(Command::Capture(capture)) => capture.run(),
+        Some(Command::Explain(explain)) => explain.run(),
         Some(Command::Plugin(plugin)) => plugin.run(),
         Some(Command::Completion { shell }) => {
             let mut script = Vec::new();

@@ -1,9 +1,12 @@
 //! The extensions, a file each.
 
+pub mod admin;
 pub mod health_check;
 
 use crate::pipeline::kind::{ExtensionRow, Stability, extension};
 
 /// All of them: an extension is one file and one row here.
-pub static EXTENSIONS: &[ExtensionRow] =
-    &[extension::<health_check::HealthCheck>(Stability::Beta, "Tells over HTTP whether the host is ready.")];
+pub static EXTENSIONS: &[ExtensionRow] = &[
+    extension::<admin::Admin>(Stability::Beta, "Lets people ask the running host: plugin reload, capture, explain."),
+    extension::<health_check::HealthCheck>(Stability::Beta, "Tells over HTTP whether the host is ready."),
+];

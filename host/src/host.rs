@@ -1,5 +1,6 @@
 //! What the process offers its components, beside their pipelines.
 
+pub mod admin;
 pub mod allocator;
 pub mod cgroup;
 pub mod health;
@@ -18,6 +19,8 @@ pub struct Host {
     pub listeners: listeners::Listeners,
     /// Whether the host is ready and what is wrong with it.
     pub health: health::Health,
+    /// What components answer to people who ask the running host.
+    pub admin: admin::Admin,
     /// What instances of one component share.
     pub shared: shared::Shared,
     /// The plugin engine, started when the first plugin is loaded.
@@ -31,6 +34,7 @@ impl Host {
             memory: memory::Memory::default(),
             listeners: listeners::Listeners::default(),
             health: health::Health::default(),
+            admin: admin::Admin::default(),
             shared: shared::Shared::default(),
             wasm: crate::wasm::Wasm::default(),
         })

@@ -2,9 +2,11 @@
 //!
 //! Folder = kind, file = the component's canonical type. See `ARCHITECTURE.md` for the map and the invariants.
 
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod connectors;
+pub mod explain;
 pub mod exporters;
 pub mod extensions;
 pub mod generate;
@@ -14,5 +16,7 @@ pub mod pipeline;
 pub mod plugin;
 pub mod processors;
 pub mod receivers;
+pub mod recording;
+pub mod remote;
 pub mod telemetry;
 pub mod wasm;

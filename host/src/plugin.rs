@@ -8,6 +8,8 @@ mod inspect;
 mod locate;
 mod new;
 mod otlp;
+mod reload;
+mod replay;
 mod sdk;
 mod test;
 
@@ -30,6 +32,10 @@ pub enum Plugin {
     Bench(bench::Bench),
     /// Asks a plugin about traces and compares its verdicts with those that cases.yaml expects.
     Test(test::Test),
+    /// Has a running host look at its plugins' files at once, and says what came of it.
+    Reload(reload::Reload),
+    /// Asks a policy again about recorded traces, and compares.
+    Replay(Box<replay::Replay>),
 }
 
 impl Plugin {
@@ -41,13 +47,15 @@ impl Plugin {
             Self::Inspect(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Test(command) => command.run(),
+            Self::Reload(command) => command.run(),
+            Self::Replay(command) => command.run(),
         }
     }
 }
 
 /// How a command says what it found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     /// For people.
     Text,
     /// For programs.
@@ -66,7 +74,7 @@ fn config_argument(argument: &str) -> anyhow::Result<serde_json::Value> {
 }
 
 /// To stdout; a reader that has gone away (`| head`) is no failure.
-fn write_out(text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_out(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

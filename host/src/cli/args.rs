@@ -7,8 +7,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::capture::Capture;
 use crate::config::Source;
 use crate::config::types::{Duration, DurationError};
+use crate::explain::Explain;
 use crate::generate::Generate;
 use crate::plugin::Plugin;
 
@@ -96,6 +98,10 @@ pub(super) enum Command {
     /// Sends traces, metrics or logs for a trial.
     #[command(subcommand)]
     Generate(Box<Generate>),
+    /// Records what a running host decides, for `plugin replay`.
+    Capture(Box<Capture>),
+    /// Says why a running host decided about a trace as it did.
+    Explain(Explain),
     /// Works on plugins: what their authors need.
     #[command(subcommand)]
     Plugin(Plugin),

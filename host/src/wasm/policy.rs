@@ -301,6 +301,23 @@ impl Policies {
         self.guests.iter().map(Guest::instructions).sum()
     }
 
+    /// The plugin that the policy of `spec` is of.
+    pub fn plugin(&self, spec: usize) -> &Plugin {
+        self.guests[self.slots[spec].guest].plugin()
+    }
+
+    /// The state of the policy of `spec` as its next evaluation begins with it, if it keeps one and was asked before.
+    pub fn state(&self, spec: usize) -> Option<&[u8]> {
+        let Slot { guest, member, .. } = self.slots[spec];
+        self.guests[guest].state(member)
+    }
+
+    /// The next evaluation of the policy of `spec` begins with this state.
+    pub fn restore(&mut self, spec: usize, state: Vec<u8>) {
+        let Slot { guest, member, .. } = self.slots[spec];
+        self.guests[guest].set_state(member, state);
+    }
+
     /// Takes over the state of `old`'s policies of the same name, kind and form of state.
     pub fn adopt(&mut self, old: &mut Self) {
         for guest in &mut self.guests {

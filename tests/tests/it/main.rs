@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary as a process, real clients, a backend that speaks OTLP. One binary, so that it is linked
 //! once. Nothing asserts how fast anything is; what is waited for is polled.
 
+mod admin;
 mod cli;
 mod delivery;
 mod hostile_input;

@@ -18,6 +18,7 @@ use super::pressure::Level;
 use super::segment::Pool;
 use super::settings::{Settings, Strategy};
 use super::shard::{Piece, Shard, Taken, Terms};
+use super::witness::Witnesses;
 use crate::pipeline::{Cx, Refusal};
 
 /// Undecided traces beyond `num_traces` that are taken in while the evaluator decides the oldest: a share of it, or so many.
@@ -32,6 +33,7 @@ pub(super) struct Core {
     pub(super) metrics: Metrics,
     pub(super) names: Names,
     pub(super) bell: Bell,
+    pub(super) witnesses: Arc<Witnesses>,
     pub(super) cx: Cx,
     live: ArcSwap<Live>,
     /// Seconds since the evaluator began.
@@ -97,6 +99,7 @@ impl Core {
             metrics: Metrics::new(cx),
             names: Names::default(),
             bell: Bell::default(),
+            witnesses: Arc::new(Witnesses::new(cx.id.to_string(), settings.explain.traces as usize)),
             cx: cx.clone(),
             live: ArcSwap::from_pointee(live),
             tick: AtomicU32::new(0),
@@ -125,6 +128,7 @@ impl Core {
             }
         }
         self.outbox.set_max_bytes(live.max_waiting_bytes());
+        self.witnesses.remember(settings.explain.traces as usize);
         self.live.store(Arc::new(live));
         self.decided.notify_waiters();
     }

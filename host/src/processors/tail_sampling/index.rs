@@ -64,6 +64,12 @@ impl Entry {
         state: State::Vacant,
     };
 
+    /// That of a trace which lies in no shard.
+    pub(super) fn recorded(id: TraceId, digest: Digest, bytes: u32) -> Self {
+        let Digest { start, end, spans, seen } = digest;
+        Self { id, start, end, bytes, spans, seen, ..Self::VACANT }
+    }
+
     pub(super) fn digest(&self) -> Digest {
         Digest { start: self.start, end: self.end, spans: self.spans, seen: self.seen }
     }

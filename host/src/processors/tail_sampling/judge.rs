@@ -16,6 +16,7 @@ use super::output::{Mark, Output};
 use super::pressure::{Level, Pressure};
 use super::rules::{Panel, Rules, Verdict};
 use super::shard::Shard;
+use super::witness::{Noted, Witness};
 
 /// Traces that are decided in one call of the policies. A slice is read and released while a shard is locked, so ingest waits
 /// for a slice at most: a few milliseconds.
@@ -45,7 +46,7 @@ struct Case {
 
 /// Why traces are decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Occasion {
+pub(super) enum Occasion {
     /// Their wait is over.
     Due,
     /// There is no room for them to wait.
@@ -209,12 +210,17 @@ impl Judge {
                     self.core.outbox.lift_bound();
                 }
             }
-            let slice = self.present(slice);
+            let bytes = slice.iter().map(|case| case.bytes as usize).sum();
+            let mut witness = self.core.witnesses.attend(&mut *self.court.panel, slice.len(), bytes);
+            let slice = self.present(slice, witness.as_mut());
             if slice.is_empty() {
                 continue;
             }
             let Court { panel, rules } = &mut self.court;
             let verdicts = rules.decide(&mut **panel, slice.len());
+            if let Some(witness) = witness {
+                witness.testify(&mut **panel, &verdicts, occasion, &self.core.names);
+            }
             self.execute(&slice, &verdicts, occasion, live);
             if self.is_short {
                 self.repack();
@@ -223,9 +229,13 @@ impl Judge {
     }
 
     /// Shows the policies a slice; gives the cases that are still there.
-    fn present(&mut self, slice: &[Case]) -> Vec<Case> {
+    fn present(&mut self, slice: &[Case], mut witness: Option<&mut Witness>) -> Vec<Case> {
         let Court { panel, .. } = &mut self.court;
-        let mut builder = Builder::new(panel.needs(), unix_ns(), slice.len());
+        let now = unix_ns();
+        let mut builder = Builder::new(panel.needs(), now, slice.len());
+        if let Some(witness) = &mut witness {
+            witness.begin(now);
+        }
         let mut present = Vec::with_capacity(slice.len());
         let mut shards = Locked::new(&self.core);
         for case in slice {
@@ -233,6 +243,10 @@ impl Judge {
             if let Some(entry) = shard.trace(case.slot, case.id) {
                 builder.add(entry, || shard.pieces(entry));
                 present.push(*case);
+                if let Some(witness) = &mut witness {
+                    let copied = witness.note(entry.id, entry.digest(), entry.bytes, || shard.pieces(entry));
+                    shards.worked(copied);
+                }
             }
         }
         drop(shards);
@@ -277,11 +291,19 @@ impl Judge {
 
     /// Traces that no policy wanted while their spans came.
     fn release_undecided(&self, cases: &[Case], now: u32) {
+        let memory = self.core.witnesses.memory.load_full().zip(self.court.panel.roster());
+        let mut unwanted = Vec::new();
         self.release(cases, |shard, case, entry| {
+            if memory.is_some() {
+                unwanted.push(Noted { id: entry.id, digest: entry.digest(), bytes: entry.bytes, otlp: Vec::new() });
+            }
             self.core.metrics.count(Verdict::NotSampled);
             self.core.metrics.removal_age_s.record(f64::from(now.saturating_sub(entry.arrived)));
             shard.release_dropped(case.slot, now);
         });
+        if let Some((memory, roster)) = memory {
+            memory.add_unwanted(unix_ns(), &roster, &unwanted, &self.core.names);
+        }
     }
 
     fn discard(&self, cases: &[Case]) {
@@ -388,6 +410,6 @@ impl<'a> Locked<'a> {
     }
 }
 
-fn unix_ns() -> u64 {
+pub(super) fn unix_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }

@@ -6,27 +6,37 @@ mod fault;
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
 
 use self::fault::Fault;
-use super::core::Core;
+use super::core::{Core, Names};
 use super::judge::Court;
 use super::metrics::PolicyMetrics;
 use super::rules::{self, Panel, Rule, Rules, Vote};
 use super::settings::{CanaryPolicy, Kind, Policy, Settings, WasmPolicy};
 use super::shadow::Shadow;
+use super::witness::{Asked, Roster};
 use crate::config::{ComponentId, Path};
 use crate::pipeline::{BuildError, Cx};
+use crate::recording::Leaf;
 use crate::wasm::module::Remote;
-use crate::wasm::policy::{Columns, Needs, OnError, Policies, PolicyProblem, PolicySpec, Reason, Watch};
+use crate::wasm::policy::{
+    Columns, Failure, Limits, Needs, OnError, Policies, PolicyProblem, PolicySpec, Reason, Votes, Watch,
+};
 use crate::wasm::{Plugin, PluginError};
 
 /// Evaluators in plugins.
-struct Plugins {
+pub(super) struct Plugins {
     policies: Policies,
     /// Leaves with a fallback, and whether it takes the place of every vote that is missing.
     fallbacks: HashMap<usize, bool>,
     /// Of plugins' files, if there are any.
     watch: Option<Watch>,
+    /// What was asked and answered, where that is wanted.
+    notes: Option<Vec<Asked>>,
+    roster: Arc<Roster>,
 }
 
 impl Panel for Plugins {
@@ -34,6 +44,7 @@ impl Panel for Plugins {
         if let Some(mut fresh) = self.watch.as_ref().and_then(Watch::take) {
             fresh.adopt(&mut self.policies);
             self.policies = fresh;
+            self.call_the_roll();
         }
     }
 
@@ -56,23 +67,94 @@ impl Panel for Plugins {
     }
 
     fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote> {
-        match self.policies.evaluate(leaf, candidates) {
-            Ok(votes) => votes.verdicts.into_iter().map(vote).collect(),
-            Err(failure) => {
-                let always = self.fallbacks.get(&leaf);
-                let defers = always.is_some_and(|always| *always || failure.reason == Reason::BreakerOpen);
-                let missing = if defers { Vote::Deferred } else { Vote::Missing };
-                vec![failure.verdict.filter(|_| !defers).map_or(missing, vote); candidates.len()]
-            }
+        let answer = self.policies.evaluate(leaf, candidates);
+        let votes = match &answer {
+            Ok(votes) => votes.verdicts.iter().map(|verdict| Vote::of(*verdict)).collect(),
+            Err(failure) => vec![self.instead(leaf, failure); candidates.len()],
+        };
+        if self.notes.is_some() {
+            self.add_note(leaf, candidates, answer);
         }
+        votes
+    }
+
+    fn note(&mut self, is_noting: bool) {
+        self.notes = is_noting.then(Vec::new);
+    }
+
+    fn noted(&mut self) -> Vec<Asked> {
+        self.notes.take().unwrap_or_default()
+    }
+
+    fn roster(&self) -> Option<Arc<Roster>> {
+        Some(self.roster.clone())
+    }
+
+    fn states(&self) -> Vec<Option<Vec<u8>>> {
+        (0..self.roster.leaves.len()).map(|leaf| self.policies.state(leaf).map(<[u8]>::to_vec)).collect()
     }
 }
 
-fn vote(verdict: u8) -> Vote {
-    match verdict {
-        0 => Vote::No,
-        1 => Vote::Sample,
-        _ => Vote::Drop,
+impl Plugins {
+    fn new(
+        policies: Policies,
+        fallbacks: HashMap<usize, bool>,
+        specs: &[PolicySpec],
+        rules: Vec<(String, Rule)>,
+    ) -> Self {
+        let leaves = specs.iter().map(|spec| Leaf {
+            name: spec.policy.clone(),
+            kind: spec.kind.clone(),
+            config_digest: hex::encode(Sha256::digest(spec.config.to_string())),
+            ..Leaf::default()
+        });
+        let leaves = leaves.enumerate().map(|(at, leaf)| of_plugin(leaf, policies.plugin(at))).collect();
+        let roster = Arc::new(Roster { policies: rules, leaves });
+        Self { policies, fallbacks, watch: None, notes: None, roster }
+    }
+
+    /// Makes the roster that of the plugins that run now.
+    fn call_the_roll(&mut self) {
+        let Roster { policies, leaves } = &*self.roster;
+        let leaves = leaves.iter().cloned().enumerate().map(|(at, leaf)| of_plugin(leaf, self.policies.plugin(at)));
+        self.roster = Arc::new(Roster { policies: policies.clone(), leaves: leaves.collect() });
+    }
+
+    /// What counts instead of a vote that is missing.
+    pub(super) fn instead(&self, leaf: usize, failure: &Failure) -> Vote {
+        match failure.verdict {
+            _ if self.defers(leaf, failure) => Vote::Deferred,
+            Some(verdict) => Vote::of(verdict),
+            None => Vote::Missing,
+        }
+    }
+
+    fn defers(&self, leaf: usize, failure: &Failure) -> bool {
+        self.fallbacks.get(&leaf).is_some_and(|always| *always || failure.reason == Reason::BreakerOpen)
+    }
+
+    pub(super) fn add_note(&mut self, leaf: usize, candidates: &[u32], answer: Result<Votes, Failure>) {
+        let defers = answer.as_ref().is_err_and(|failure| self.defers(leaf, failure));
+        if let Some(notes) = &mut self.notes {
+            notes.push(Asked { leaf, candidates: candidates.to_vec(), answer, defers });
+        }
+    }
+
+    /// The evaluator at `leaf` goes on from this state.
+    pub(super) fn restore(&mut self, leaf: usize, state: Vec<u8>) {
+        self.policies.restore(leaf, state);
+    }
+}
+
+/// A leaf of this plugin.
+fn of_plugin(leaf: Leaf, plugin: &Plugin) -> Leaf {
+    let kind = plugin.kinds.iter().find(|kind| kind.name == leaf.kind);
+    Leaf {
+        plugin: plugin.name.clone(),
+        digest: plugin.digest.clone(),
+        state_schema: kind.map(|kind| kind.state_schema.clone()).unwrap_or_default(),
+        reasons: plugin.reasons.clone(),
+        ..leaf
     }
 }
 
@@ -86,7 +168,34 @@ fn options(config: &serde_json::Value) -> serde_json::Value {
 
 /// Makes what the settings' policies are: the court, and a line in words for each.
 pub(super) fn convene(settings: &Settings, core: &Core) -> Result<(Court, Vec<String>), BuildError> {
-    let mut leaves = Leaves::new(&core.cx);
+    let Bench { specs, mut panel, rules, described } = seat(settings, &core.cx, &core.names, Occupation::Live)?;
+    panel.watch = Watch::start(specs, &core.cx);
+    if let Some(watch) = &panel.watch {
+        panel.policies.watched_by(watch);
+    }
+    Ok((Court { panel: Box::new(panel), rules }, described))
+}
+
+/// What policies are seated for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occupation {
+    /// To decide about traffic.
+    Live,
+    /// To decide again about recorded traces: nothing waits for them, so they get time, and each failure is one of its own.
+    Replay,
+}
+
+/// The seated policies.
+pub(super) struct Bench {
+    pub(super) specs: Vec<PolicySpec>,
+    pub(super) panel: Plugins,
+    pub(super) rules: Rules,
+    pub(super) described: Vec<String>,
+}
+
+/// Configures the policies.
+pub(super) fn seat(settings: &Settings, cx: &Cx, names: &Names, occupation: Occupation) -> Result<Bench, BuildError> {
+    let mut leaves = Leaves::new(cx);
     let rule = |(place, policy): (usize, &Policy)| leaves.rule(policy, &policy.name, &place_of(place));
     let rules: Vec<Rule> = settings.policies.iter().enumerate().map(rule).collect();
     let by_name: HashMap<&str, &Rule> =
@@ -95,21 +204,36 @@ pub(super) fn convene(settings: &Settings, core: &Core) -> Result<(Court, Vec<St
     for (policy, rule) in settings.policies.iter().zip(&rules) {
         match (policy.is_shadow().then_some(&policy.wasm), rule) {
             (Some(Some(block)), Rule::Leaf(leaf)) => {
-                let against = block.against.as_deref().map(|name| (core.names.number(name), name));
-                shadows.push(Shadow::new(&core.cx, &policy.name, *leaf, against));
+                let against = block.against.as_deref().map(|name| (names.number(name), name));
+                shadows.push(Shadow::new(cx, &policy.name, *leaf, against));
             }
             _ => {
-                let metrics = Arc::new(PolicyMetrics::new(&core.cx, &label(&core.cx.id, &policy.name)));
+                let metrics = Arc::new(PolicyMetrics::new(cx, &label(&cx.id, &policy.name)));
                 let rule = leaves.guarded(rule, &by_name, MAX_FALLBACKS);
-                policies.push(rules::Policy { name: core.names.number(&policy.name), rule, metrics });
+                policies.push(rules::Policy { name: names.number(&policy.name), rule, metrics });
             }
         }
     }
     let described = settings.policies.iter().map(|policy| leaves.describe(policy)).collect();
-    let panel = Box::new(leaves.configure()?);
+    if occupation == Occupation::Replay {
+        leaves.specs.iter_mut().for_each(|spec| be_patient(&mut spec.limits));
+    }
     let rules = Rules::new(policies, settings.sample_on_first_match).watched_by(shadows);
-    Ok((Court { panel, rules }, described))
+    let fallbacks = leaves.fallbacks.iter().map(|(leaf, (_, always))| (*leaf, *always)).collect();
+    let (policies, specs) = leaves.configure()?;
+    let named = rules.in_order().map(|policy| (names.get(policy.name).to_string(), policy.rule.clone())).collect();
+    Ok(Bench { panel: Plugins::new(policies, fallbacks, &specs, named), specs, rules, described })
 }
+
+fn be_patient(limits: &mut Limits) {
+    limits.evaluate = limits.evaluate.max(REPLAY_PATIENCE);
+    limits.configure = limits.configure.max(REPLAY_PATIENCE);
+    limits.load = limits.load.max(REPLAY_PATIENCE);
+    limits.max_failures = u32::MAX;
+}
+
+/// Ends a policy that loops.
+const REPLAY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is wrong with the settings' policies beyond what the settings show: loads the plugins and configures them, in instances that
 /// are thrown away.
@@ -314,19 +438,14 @@ impl<'a> Leaves<'a> {
     }
 
     /// Configures all leaves, or says all that is wrong.
-    fn configure(self) -> Result<Plugins, BuildError> {
-        let (cx, watched) = (self.cx, self.specs.clone());
-        let fallbacks = self.fallbacks.iter().map(|(leaf, (_, always))| (*leaf, *always)).collect();
+    fn configure(self) -> Result<(Policies, Vec<PolicySpec>), BuildError> {
+        let (cx, specs) = (self.cx, self.specs.clone());
         let (policies, faults) = self.try_configure();
         for warning in faults.iter().filter(|fault| fault.is_warning) {
             tracing::warn!(processor = %cx.id, "{warning}");
         }
-        if let Some(mut policies) = policies {
-            let watch = Watch::start(watched, cx);
-            if let Some(watch) = &watch {
-                policies.watched_by(watch);
-            }
-            return Ok(Plugins { policies, fallbacks, watch });
+        if let Some(policies) = policies {
+            return Ok((policies, specs));
         }
         let errors = faults.iter().filter(|fault| !fault.is_warning).map(ToString::to_string);
         Err(BuildError::new(errors.collect::<Vec<_>>().join("\n")))

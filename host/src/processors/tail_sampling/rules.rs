@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::metrics::PolicyMetrics;
 use super::shadow::Shadow;
+use super::witness::{Asked, Roster};
 use crate::wasm::policy::{Columns, Needs};
 
 /// A policy's answer on one trace.
@@ -22,6 +23,17 @@ pub(super) enum Vote {
     Missing,
     /// The policy failed, and another one is to be asked in its place.
     Deferred,
+}
+
+impl Vote {
+    /// As the plugin contract numbers verdicts.
+    pub(super) fn of(verdict: u8) -> Self {
+        match verdict {
+            0 => Self::No,
+            1 => Self::Sample,
+            _ => Self::Drop,
+        }
+    }
 }
 
 /// What is asked for votes: the evaluators that the leaves of the rules stand for.
@@ -38,6 +50,20 @@ pub(super) trait Panel: Send {
     fn as_any(&mut self) -> &mut dyn Any;
     /// A vote for each candidate, which are places in the batch that was loaded last.
     fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote>;
+    /// Whether it is to note what it is asked and answers; forgets what it noted before.
+    fn note(&mut self, _is_noting: bool) {}
+    /// What it noted.
+    fn noted(&mut self) -> Vec<Asked> {
+        Vec::new()
+    }
+    /// Who is on it; another one once that changes.
+    fn roster(&self) -> Option<Arc<Roster>> {
+        None
+    }
+    /// The state of each member that keeps one.
+    fn states(&self) -> Vec<Option<Vec<u8>>> {
+        Vec::new()
+    }
 }
 
 /// How one policy comes to its vote.
@@ -53,7 +79,7 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    fn ask(&self, panel: &mut dyn Panel, candidates: &[u32]) -> Vec<Vote> {
+    pub(super) fn ask(&self, panel: &mut dyn Panel, candidates: &[u32]) -> Vec<Vote> {
         match self {
             Self::Leaf(leaf) => panel.ask(*leaf, candidates),
             Self::Guarded(leaf, fallback) => guarded(*leaf, fallback, panel, candidates),
@@ -145,6 +171,11 @@ impl Rules {
     /// Compares these with what is decided.
     pub(super) fn watched_by(self, shadows: Vec<Shadow>) -> Self {
         Self { shadows, ..self }
+    }
+
+    /// The policies as they are asked.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.iter()
     }
 
     /// Verdicts on the `count` traces of the batch that was loaded last.

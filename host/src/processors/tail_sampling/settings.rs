@@ -13,6 +13,8 @@ use crate::config::{Check, Duration};
 
 /// A few segments for each of a few shards.
 const MIN_BUFFER_BYTES: u64 = 16 << 20;
+/// With five policies, 200 MB.
+const MAX_EXPLAINED: u64 = 1_000_000;
 
 /// See the module docs of `tail_sampling`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,16 @@ pub struct Settings {
     pub tail_storage: Option<String>,
     /// Ours: whether kept spans get the scope attribute `tailsampling.policy`, the name of the policy that wanted the trace.
     pub record_policy: bool,
+    /// Ours: what `tailrace explain` can tell.
+    pub explain: Explain,
+}
+
+/// How much is remembered for `tailrace explain`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Explain {
+    /// The last so many decisions, with all votes: about 100 B and 24 B a vote each. 0: none.
+    pub traces: u64,
 }
 
 /// How many decisions are remembered, at least; late spans of a trace follow its decision as long as it is.
@@ -109,6 +121,7 @@ impl Default for Settings {
             num_shards: None,
             tail_storage: None,
             record_policy: false,
+            explain: Explain::default(),
         }
     }
 }
@@ -164,6 +177,9 @@ impl crate::pipeline::Settings for Settings {
             let message =
                 format!("maximum_buffer_size_bytes must be at least {MIN_BUFFER_BYTES}, or 0 for no bound of its own");
             check.problem("maximum_buffer_size_bytes", message);
+        }
+        if self.explain.traces > MAX_EXPLAINED {
+            check.problem("explain.traces", format!("explain.traces must be at most {MAX_EXPLAINED}"));
         }
         if self.tail_storage.is_some() {
             check.problem_with_help(

@@ -56,14 +56,14 @@ impl Panel for Functions {
 }
 
 /// A processor, its evaluator, and what came out.
-struct Bench {
-    core: Arc<Core>,
+pub(super) struct Bench {
+    pub(super) core: Arc<Core>,
     judge: Judge,
     tick: u32,
 }
 
 impl Bench {
-    fn new(settings: &Settings, ask: &[Ask]) -> Self {
+    pub(super) fn new(settings: &Settings, ask: &[Ask]) -> Self {
         Self::with_needs(settings, ask, Needs::default())
     }
 
@@ -79,7 +79,7 @@ impl Bench {
         Self { judge: Judge::new(core.clone(), Court { panel, rules }), core, tick: 0 }
     }
 
-    fn send(&self, resources: &[ResourceSpans]) {
+    pub(super) fn send(&self, resources: &[ResourceSpans]) {
         let request = ExportTraceServiceRequest { resource_spans: resources.to_vec() };
         self.core.take_in(&[Bytes::from(request.encode_to_vec())]);
     }
@@ -89,7 +89,7 @@ impl Bench {
         self.judge.tick(self.tick);
     }
 
-    fn ticks(&mut self, count: u32) {
+    pub(super) fn ticks(&mut self, count: u32) {
         for _ in 0..count {
             self.tick();
         }
@@ -116,20 +116,20 @@ pub(super) fn cx() -> Cx {
     }
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings { num_shards: Some(1), decision_wait: crate::config::Duration::from_secs(1), ..Settings::default() }
 }
 
-fn names(resources: &[ResourceSpans]) -> Vec<String> {
+pub(super) fn names(resources: &[ResourceSpans]) -> Vec<String> {
     let scopes = resources.iter().flat_map(|resource| &resource.scope_spans);
     scopes.flat_map(|scope| &scope.spans).map(|span| span.name.clone()).collect()
 }
 
-fn id(trace: u64) -> Vec<u8> {
+pub(super) fn id(trace: u64) -> Vec<u8> {
     [trace.to_be_bytes(), 7_u64.to_be_bytes()].concat()
 }
 
-fn span(trace: u64, name: &str) -> Span {
+pub(super) fn span(trace: u64, name: &str) -> Span {
     Span {
         trace_id: id(trace),
         span_id: vec![1; 8],
@@ -142,7 +142,7 @@ fn span(trace: u64, name: &str) -> Span {
 }
 
 /// With so many bytes that no codec makes fewer.
-fn noisy(mut span: Span, len: usize) -> Span {
+pub(super) fn noisy(mut span: Span, len: usize) -> Span {
     let mut random = fastrand::Rng::with_seed(7);
     let noise = std::iter::repeat_with(|| random.u8(..)).take(len).collect();
     let value = Some(AnyValue { value: Some(any_value::Value::BytesValue(noise)) });
@@ -150,12 +150,12 @@ fn noisy(mut span: Span, len: usize) -> Span {
     span
 }
 
-fn failed(mut span: Span) -> Span {
+pub(super) fn failed(mut span: Span) -> Span {
     span.status = Some(Status { code: 2, ..Status::default() });
     span
 }
 
-fn under(resource: u32, spans: Vec<Span>) -> ResourceSpans {
+pub(super) fn under(resource: u32, spans: Vec<Span>) -> ResourceSpans {
     ResourceSpans {
         resource: Some(Resource { dropped_attributes_count: resource, ..Resource::default() }),
         scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }],
@@ -169,6 +169,6 @@ fn errors(columns: &Columns, place: usize) -> Vote {
 }
 
 /// Samples the traces whose number is odd.
-fn odd(columns: &Columns, place: usize) -> Vote {
+pub(super) fn odd(columns: &Columns, place: usize) -> Vote {
     if columns.trace_ids[16 * place + 7] % 2 == 1 { Vote::Sample } else { Vote::No }
 }

@@ -205,17 +205,34 @@ impl Guest {
                 member.saved = Some(state);
             }
         }
-        // Evaluators that are made from now on get the state.
-        if let Some(live) = &mut self.live {
-            let mut stale = Vec::new();
-            for (evaluator, member) in live.evaluators.iter_mut().zip(&self.members) {
-                if member.saved.is_some() {
-                    stale.extend(evaluator.take());
-                }
+        self.renew_evaluators();
+    }
+
+    pub(super) fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// What a policy's next evaluation begins with.
+    pub(super) fn state(&self, place: usize) -> Option<&[u8]> {
+        self.members[place].saved.as_deref()
+    }
+
+    pub(super) fn set_state(&mut self, place: usize, state: Vec<u8>) {
+        self.members[place].saved = Some(state);
+        self.renew_evaluators();
+    }
+
+    /// Evaluators that are made from now on get their state.
+    fn renew_evaluators(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let mut stale = Vec::new();
+        for (evaluator, member) in live.evaluators.iter_mut().zip(&self.members) {
+            if member.saved.is_some() {
+                stale.extend(evaluator.take());
             }
-            for evaluator in stale {
-                let _ = self.call(self.limits.configure, |store, _| evaluator.resource_drop(store));
-            }
+        }
+        for evaluator in stale {
+            let _ = self.call(self.limits.configure, |store, _| evaluator.resource_drop(store));
         }
     }
 

@@ -1,0 +1,199 @@
+//! `admin`: lets people ask a running host: `tailrace plugin reload`, `capture`, `explain`. Off unless configured.
+//!
+//! ```yaml
+//! extensions:
+//!   admin:                                         # $XDG_RUNTIME_DIR/tailrace/admin.sock, else /run/tailrace/admin.sock
+//!   admin/elsewhere: {endpoint: /run/gateway/admin.sock}
+//!   admin/tcp: {endpoint: "127.0.0.1:8899", token_file: /etc/tailrace/admin.token}
+//! service:
+//!   extensions: [admin]
+//! ```
+//!
+//! A socket is this user's alone (mode 0600, its directory is made with 0700). One that a dead process left behind is replaced; one that a
+//! live process serves is an error. Over TCP, clients show the token of `token_file` (`Authorization: Bearer …`, at least 16 bytes); as the
+//! token travels in the clear, only loopback addresses are allowed until there are authenticators and TLS for it.
+//!
+//! It speaks HTTP/1 and JSON; an error is `{"error": "…"}`.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/status` | version, process, what can be captured and explained |
+//! | `POST /v1/plugins/reload` `{component?}` | what came of looking at each plugin's file |
+//! | `POST /v1/capture` `{processor?, duration_ms, max_bytes, max_traces, redact, redact_with}` | a recording, as it comes |
+//! | `GET /v1/explain/{trace id or how it begins}` | up to 20 decisions, the newest first |
+
+mod capture;
+mod explain;
+mod reload;
+mod reply;
+mod server;
+mod socket;
+mod status;
+mod token;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use http::Method;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use self::reply::{Reply, error};
+use self::server::Listener;
+use self::socket::Socket;
+use self::token::Token;
+use crate::config::Check;
+use crate::host::Host;
+use crate::pipeline::{BuildError, Cx, Extension, Stop};
+
+/// `admin:`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// A socket's path, with or without `unix:` in front, or `host:port`. Empty: the default socket.
+    pub endpoint: String,
+    /// A file with the token that clients must show; for TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// Where a host is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A Unix socket.
+    Socket(PathBuf),
+    /// `host:port`.
+    Tcp(String),
+}
+
+impl Place {
+    /// What has a slash is a path.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("unix:") {
+            Some(path) => Ok(Self::Socket(path.strip_prefix("//").unwrap_or(path).into())),
+            None if text.contains('/') => Ok(Self::Socket(text.into())),
+            None => match text.rsplit_once(':') {
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Self::Tcp(text.to_owned())),
+                _ => Err(format!("{text:?} is neither the path of a socket nor host:port")),
+            },
+        }
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self {
+            Self::Socket(_) => true,
+            Self::Tcp(address) => {
+                let by_name = address.rsplit_once(':').is_some_and(|(host, _)| host == "localhost");
+                by_name || address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Tcp(address) => address.fmt(f),
+        }
+    }
+}
+
+/// The socket of this user's host.
+pub fn default_socket() -> PathBuf {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|path| Path::new(path).is_absolute());
+    runtime.map_or_else(|| PathBuf::from("/run"), PathBuf::from).join("tailrace/admin.sock")
+}
+
+impl Settings {
+    fn place(&self) -> Result<Place, String> {
+        if self.endpoint.is_empty() { Ok(Place::Socket(default_socket())) } else { Place::parse(&self.endpoint) }
+    }
+}
+
+impl crate::pipeline::Settings for Settings {
+    fn check(&self, check: &mut Check<'_>) {
+        match self.place() {
+            Err(message) => check.problem("endpoint", message),
+            Ok(place @ Place::Tcp(_)) if !place.is_loopback() => check.problem_with_help(
+                "endpoint",
+                format!("admin over TCP listens on loopback only, and {place} is not: its token travels in the clear"),
+                "use a socket's path, or 127.0.0.1:port with a token_file",
+            ),
+            Ok(Place::Tcp(_)) if self.token_file.is_none() => check.problem_with_help(
+                "endpoint",
+                "admin over TCP needs a token_file: any user of this machine could connect",
+                "use a socket's path, which is its owner's alone, or add token_file: a file with a secret of 16 bytes or more",
+            ),
+            Ok(_) => {}
+        }
+    }
+}
+
+/// The extension.
+pub struct Admin {
+    host: Arc<Host>,
+    token: Option<Token>,
+    address: Option<SocketAddr>,
+    listener: Mutex<Option<Listener>>,
+}
+
+impl Extension for Admin {
+    const TYPE: &'static str = "admin";
+    type Settings = Settings;
+
+    fn new(settings: Settings, cx: &Cx) -> Result<Self, BuildError> {
+        let token = settings.token_file.as_deref().map(Token::read).transpose().map_err(BuildError::new)?;
+        let place = settings.place().map_err(BuildError::new)?;
+        let mut address = None;
+        let listener = match &place {
+            Place::Socket(path) => {
+                let socket = Socket::bind(path).map_err(BuildError::new)?;
+                tracing::info!(otelcol.component.id = %cx.id, socket = %path.display(), "Listening for admin");
+                Listener::Unix(socket)
+            }
+            Place::Tcp(endpoint) => {
+                let listener = cx.host.listeners.bind(endpoint).map_err(BuildError::new)?;
+                address = Some(listener.local_addr().map_err(BuildError::new)?);
+                Listener::Tcp(tokio::net::TcpListener::from_std(listener).map_err(BuildError::new)?)
+            }
+        };
+        Ok(Self { host: cx.host.clone(), token, address, listener: Mutex::new(Some(listener)) })
+    }
+
+    async fn run(&self, stop: Stop) {
+        let Some(listener) = self.listener.lock().take() else { return };
+        let answer = Arc::new(Answer { host: self.host.clone(), token: self.token.clone() });
+        server::serve(listener, &answer, &stop).await;
+    }
+
+    fn bound(&self) -> Vec<(&'static str, SocketAddr)> {
+        self.address.map(|address| ("admin", address)).into_iter().collect()
+    }
+}
+
+/// What answers requests.
+struct Answer {
+    host: Arc<Host>,
+    token: Option<Token>,
+}
+
+impl Answer {
+    /// The answer to a request whose body has been read.
+    async fn to(&self, method: &Method, path: &str, body: &[u8]) -> Reply {
+        let host = &self.host;
+        match (method.as_str(), path) {
+            ("GET", "/v1/status") => status::answer(host),
+            ("POST", "/v1/plugins/reload") => reload::answer(host, body).await,
+            ("POST", "/v1/capture") => capture::answer(host, body),
+            ("GET", path) if path.starts_with("/v1/explain/") => explain::answer(host, &path["/v1/explain/".len()..]),
+            (_, "/v1/status" | "/v1/plugins/reload" | "/v1/capture") => error(405, "wrong method"),
+            _ => error(404, format!("there is no {path}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

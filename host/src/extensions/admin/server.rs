@@ -1,0 +1,110 @@
+//! Accepts connections, reads requests within bounds, and asks for answers.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::Answer;
+use super::reply::{Reply, error};
+use super::socket::Socket;
+use crate::pipeline::Stop;
+
+/// People and their scripts.
+const MAX_CONNECTIONS: usize = 16;
+const MAX_BODY_BYTES: usize = 64 << 10;
+/// For a request's headers, and for its body.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a stopping host waits for answers under way.
+const GRACE: Duration = Duration::from_secs(5);
+
+pub(super) enum Listener {
+    Unix(Socket),
+    Tcp(TcpListener),
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Unix(socket) => Box::new(socket.listener.accept().await?.0),
+            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
+        })
+    }
+}
+
+/// Answers until `stop`.
+pub(super) async fn serve(listener: Listener, answer: &Arc<Answer>, stop: &Stop) {
+    let (places, connections) = (Arc::new(Semaphore::new(MAX_CONNECTIONS)), TaskTracker::new());
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = stop.requested() => break,
+            next = next => next,
+        };
+        let Ok(stream) = accepted else {
+            // Out of file descriptors: accepting again at once would spin.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let (answer, stop) = (answer.clone(), stop.clone());
+        connections.spawn(async move {
+            let _place = place;
+            converse(stream, &answer, &stop).await;
+        });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn converse(stream: Box<dyn Stream>, answer: &Answer, stop: &Stop) {
+    let service = service_fn(|request| async move { Ok::<_, Infallible>(respond(answer, request).await) });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = stop.requested() => {
+            connection.as_mut().graceful_shutdown();
+            // Whether the client got its last answer is its own affair.
+            let _ = timeout(GRACE, connection).await;
+        }
+    }
+}
+
+async fn respond(answer: &Answer, request: Request<Incoming>) -> Reply {
+    if let Some(token) = &answer.token {
+        let shown = request.headers().get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
+        if !shown.and_then(|shown| shown.strip_prefix(b"Bearer ")).is_some_and(|shown| token.is(shown)) {
+            return error(401, "the token is missing or wrong (--admin-token-file)");
+        }
+    }
+    let (parts, body) = request.into_parts();
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return error(413, format!("the request's body has more than {MAX_BODY_BYTES} bytes"));
+    }
+    match timeout(REQUEST_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => answer.to(&parts.method, parts.uri.path(), &body.to_bytes()).await,
+        Ok(Err(why)) => error(400, format!("the request's body can not be read: {why}")),
+        Err(_) => error(408, "the request's body takes too long"),
+    }
+}
