@@ -16,6 +16,12 @@
 //! assert_eq!(edit::attributes(Signal::Traces, &masked, |_, _| Change::Keep), None);
 //! ```
 
+mod draft;
+mod pass;
+
+pub use draft::Draft;
+pub use pass::{Keep, Level, Place, pass};
+
 use crate::schema::{Message, Role, Rule, request as message_of};
 use crate::view::{self, Value};
 use crate::{Signal, wire};
@@ -48,7 +54,7 @@ pub enum NewValue {
 
 impl NewValue {
     /// The message `AnyValue`.
-    fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
             Self::Str(text) => wire::put_bytes(&mut out, 1, text.as_bytes()),

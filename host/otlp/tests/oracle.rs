@@ -10,6 +10,7 @@ use std::hint::black_box;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;
 use prost::Message;
+use tailrace_otlp::edit::{self, Keep, Level};
 use tailrace_otlp::{Rope, Signal, check, count, json, response, split, split_front, view, walk, wire};
 
 use arbitrary::{damage, request, signal, traces};
@@ -23,6 +24,31 @@ proptest! {
         let bytes = request.encode();
         prop_assert_eq!(check(request.signal(), &bytes), Ok(request.counts()));
         prop_assert_eq!(count(request.signal(), &bytes.into()), request.counts().items);
+    }
+
+    #[test]
+    fn passes_change_what_they_are_told_to_and_nothing_else(request in request(), which in 1_usize..4) {
+        // A field that OTLP does not have: decoders skip it.
+        const UNKNOWN: &[u8] = &[0xc0, 0xbb, 0x01, 0x01];
+        let signal = request.signal();
+        let bytes = request.encode();
+        for level in [Level::Resource, Level::Scope, Level::Item, Level::Part, Level::Exemplar] {
+            prop_assert_eq!(edit::pass(signal, level, &bytes, |_| Keep::Yes), None);
+            let mut seen = 0;
+            let changed = edit::pass(signal, level, &bytes, |place| {
+                seen += 1;
+                if seen % which == 0 {
+                    let drafts = [&mut place.resource, &mut place.scope, &mut place.item, &mut place.part, &mut place.exemplar];
+                    drafts.into_iter().take(level as usize + 1).for_each(|draft| draft.append(UNKNOWN));
+                }
+                Keep::Yes
+            });
+            prop_assert_eq!(changed.is_some(), seen >= which);
+            if let Some(changed) = changed {
+                prop_assert_eq!(check(signal, &changed), Ok(request.counts()), "{:?}", level);
+                prop_assert_eq!(&Model::decode(signal, &changed).unwrap(), &request, "{:?}", level);
+            }
+        }
     }
 
     #[test]
@@ -162,6 +188,15 @@ fn exercise(signal: Signal, bytes: &[u8], max: usize) {
     assert_eq!(pieces.iter().map(|(_, held)| held).sum::<usize>(), items);
     drop(split_front(signal, rope, max));
     walk::spans(bytes, &mut Everything);
+    for level in [Level::Resource, Level::Scope, Level::Item, Level::Part, Level::Exemplar] {
+        let edited = edit::pass(signal, level, bytes, |place| {
+            place.item.set_attribute(9, b"k", b"\x0a\x01v");
+            place.part.remove(3);
+            place.resource.edit_each(1, |resource| resource.set_varint(2, max as u64));
+            if max == 0 { Keep::No } else { Keep::Yes }
+        });
+        black_box(edited);
+    }
     drop(response::partial_success(bytes));
     assert_eq!(json::encode(signal, &bytes.to_vec().into()).is_ok(), admitted.is_ok());
     if let Ok(decoded) = json::decode(signal, bytes) {
