@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Check, ComponentId, PipelineId};
 use crate::host::Host;
+use crate::net::compression::Packed;
 use crate::telemetry::Metrics;
 
 /// A boxed future that can move between worker threads.
@@ -46,6 +47,20 @@ pub struct Batch {
     pub items: usize,
     /// What the client sent beside the data, where the receiver was told to keep it (`include_metadata`).
     pub metadata: Option<Arc<Metadata>>,
+    /// How `data` came over the network, if it came packed; of no use once `data` is another buffer.
+    pub packed: Option<Packed>,
+}
+
+impl Batch {
+    /// A batch without metadata.
+    pub fn new(signal: Signal, data: Rope, items: usize) -> Self {
+        Self { signal, data, items, metadata: None, packed: None }
+    }
+
+    /// Bytes that it keeps in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.data.len() + self.packed.as_ref().map_or(0, Packed::len)
+    }
 }
 
 /// Request headers or gRPC metadata of the client, names in lower case.

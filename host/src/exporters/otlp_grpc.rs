@@ -37,7 +37,7 @@ use self::payload::Payload;
 pub use self::settings::{ClientKeepalive, OtlpGrpcSettings};
 use crate::exporters::partial::Partial;
 use crate::exporters::queue::Delivery;
-use crate::net::compression::{Encoding, compress};
+use crate::net::compression::{Encoding, pack};
 use crate::net::status::{Status, code, refusal_from_grpc};
 use crate::net::user_agent;
 use crate::pipeline::{Batch, BuildError, Cx, Exporter, Refusal, Rope, Signal, Stop};
@@ -76,7 +76,7 @@ impl Exporter for OtlpGrpc {
         let data = match self.encoding {
             None => batch.data,
             Some(encoding) => {
-                let packed = compress(encoding, None, &batch.data);
+                let packed = pack(encoding, None, &batch);
                 packed.map_err(|error| Refusal::permanent(format!("cannot compress a request: {error}")))?.into()
             }
         };

@@ -39,7 +39,7 @@ pub use self::settings::{ClientConnections, CompressionParams, Cookies, MessageE
 use self::target::Target;
 use crate::exporters::partial::Partial;
 use crate::exporters::queue::Delivery;
-use crate::net::compression::{Encoding, compress};
+use crate::net::compression::{Encoding, pack};
 use crate::net::status::{Status, refusal_from_http};
 use crate::net::user_agent;
 use crate::pipeline::{Batch, BuildError, Cx, Exporter, Refusal, RefusalKind, Rope, Signal, Who};
@@ -120,17 +120,15 @@ impl Exporter for OtlpHttp {
 
 impl OtlpHttp {
     fn pack(&self, batch: Batch) -> Result<Rope, Refusal> {
-        let mut body = batch.data;
+        let mut batch = batch;
         if self.json {
-            let encoded = tailrace_otlp::json::encode(batch.signal, &body);
+            let encoded = tailrace_otlp::json::encode(batch.signal, &batch.data);
             let encoded = encoded.map_err(|error| Refusal::permanent(format!("cannot encode a request: {error}")))?;
-            body = encoded.into_bytes().into();
+            batch.data = encoded.into_bytes().into();
         }
-        if let Some(encoding) = self.encoding {
-            let packed = compress(encoding, self.level, &body);
-            body = packed.map_err(|error| Refusal::permanent(format!("cannot compress a request: {error}")))?.into();
-        }
-        Ok(body)
+        let Some(encoding) = self.encoding else { return Ok(batch.data) };
+        let packed = pack(encoding, self.level, &batch);
+        Ok(packed.map_err(|error| Refusal::permanent(format!("cannot compress a request: {error}")))?.into())
     }
 
     async fn exchange(&self, body: Rope, signal: Signal) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 //! growing one byte after it. Codec states are kept per thread, since making one costs more than packing a small body.
 
 mod deflate;
+mod packed;
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -9,6 +10,7 @@ use std::io::{self, Read, Write};
 use bytes::Bytes;
 use zstd::zstd_safe::{DParameter, get_frame_content_size};
 
+pub use self::packed::{Packed, pack, unpack};
 use crate::pipeline::Rope;
 
 /// What is done to a body.
@@ -91,7 +93,7 @@ impl Encoding {
 /// Unpacks `body` to at most `limit` bytes. Either snappy format is recognised by its beginning.
 pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     match encoding {
-        Encoding::Gzip => deflate::gunzip(body, limit),
+        Encoding::Gzip => deflate::gunzip(body, limit).map(|(whole, _)| whole),
         Encoding::Zlib => deflate::unzlib(body, limit),
         Encoding::Zstd => unzstd(body, limit),
         Encoding::Snappy | Encoding::SnappyFramed if body.starts_with(SNAPPY_STREAM) => {

@@ -44,7 +44,7 @@ pub(crate) fn traces(spans: usize, size: usize) -> Vec<u8> {
 }
 
 pub(crate) fn batch(data: Vec<u8>, items: usize) -> Batch {
-    Batch { signal: Signal::Traces, data: data.into(), items, metadata: None }
+    Batch::new(Signal::Traces, data.into(), items)
 }
 
 /// The end of a pipeline.

@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn batch() -> Batch {
-        Batch { signal: Signal::Traces, data: Rope::new(), items: 3, metadata: None }
+        Batch::new(Signal::Traces, Rope::new(), 3)
     }
 
     /// Every branch sees the batch, and the sender hears of every refusal: permanent if any is.

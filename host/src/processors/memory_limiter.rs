@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn batch(items: usize) -> Batch {
-        Batch { signal: Signal::Traces, data: Rope::new(), items, metadata: None }
+        Batch::new(Signal::Traces, Rope::new(), items)
     }
 
     struct Sink;

@@ -96,8 +96,7 @@ impl Processor for WasmProcessor {
             }
             Outcome::Replaced { data, items } => {
                 self.dropped_by_transform.add(batch.items.saturating_sub(items) as u64);
-                batch.data = data.into();
-                batch.items = items;
+                batch = Batch { metadata: batch.metadata, ..Batch::new(batch.signal, data.into(), items) };
             }
         }
         next.consume(batch).await

@@ -37,7 +37,7 @@ async fn chunks_arrive_as_one_message() {
     let (first, second) = (traces(3, 50_000), traces(2, 7));
     let mut data = Rope::from(first.clone());
     data.append(second.clone().into());
-    let joined = Batch { signal: Signal::Traces, data, items: 5, metadata: None };
+    let joined = Batch::new(Signal::Traces, data, 5);
     exporter.send(joined).await.expect("sent");
     assert_eq!(server.sink.bytes(), [[first, second].concat()]);
     assert_eq!(server.sink.taken()[0].items, 5);

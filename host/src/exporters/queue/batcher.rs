@@ -143,7 +143,7 @@ impl Pending {
         let data = mem::take(&mut self.data);
         if max == 0 || size_of_rope(&data, self.items, sizer) <= max {
             let items = mem::take(&mut self.items);
-            let batch = Batch { signal: self.signal, data, items, metadata: None };
+            let batch = Batch::new(self.signal, data, items);
             return (batch, mem::take(&mut self.pieces).into());
         }
         let (front, rest, items) = match sizer {
@@ -156,7 +156,7 @@ impl Pending {
         };
         self.data = rest;
         self.items -= items;
-        let batch = Batch { signal: self.signal, data: front, items, metadata: None };
+        let batch = Batch::new(self.signal, front, items);
         (batch, self.take_pieces(items))
     }
 

@@ -162,11 +162,11 @@ impl Store {
 
 impl Ticket {
     pub(super) fn new(store: &Arc<Store>, batch: &Batch, reply: Option<oneshot::Sender<Result<(), Refusal>>>) -> Self {
-        let bytes = batch.data.len() as u64;
+        let bytes = batch.held_bytes() as u64;
         let size = match store.sizer {
             Sizer::Requests => 1,
             Sizer::Items => batch.items as u64,
-            Sizer::Bytes => bytes,
+            Sizer::Bytes => batch.data.len() as u64,
         };
         let outcome = Mutex::new(Outcome { reply, unsent_items: batch.items, failure: None });
         Self { store: store.clone(), size, bytes, claimed: false, outcome }

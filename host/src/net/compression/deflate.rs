@@ -24,10 +24,11 @@ struct Deflater {
     state: Compress,
 }
 
-pub(super) fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+/// Gives the number of members, too.
+pub(super) fn gunzip(body: &[u8], limit: usize) -> Result<(Vec<u8>, usize), Error> {
     let mut out = Vec::with_capacity(claimed_len(body).min(limit).min(body.len().saturating_mul(MAX_RATIO)) + SLACK);
     let mut rest = body;
-    loop {
+    for members in 1.. {
         let start = out.len();
         rest = rest.get(header_len(rest)?..).ok_or_else(truncated)?;
         rest = &rest[inflate(rest, false, &mut out, limit)?..];
@@ -38,10 +39,11 @@ pub(super) fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
             return Err(Error::Corrupt("gzip: invalid checksum".to_owned()));
         }
         if after.is_empty() {
-            return Ok(out);
+            return Ok((out, members));
         }
         rest = after;
     }
+    Err(truncated())
 }
 
 pub(super) fn unzlib(body: &[u8], limit: usize) -> Result<Vec<u8>, Error> {

@@ -70,7 +70,7 @@ impl Receiver for Source {
         while !stop.is_requested() {
             for signal in [Signal::Traces, Signal::Logs] {
                 if outputs.of(signal).is_connected() {
-                    let batch = Batch { signal, data: Rope::new(), items: 1, metadata: None };
+                    let batch = Batch::new(signal, Rope::new(), 1);
                     match outputs.of(signal).consume(batch).await {
                         Ok(()) => world.sent.fetch_add(1, Ordering::Relaxed),
                         Err(_) => world.refused.fetch_add(1, Ordering::Relaxed),

@@ -141,7 +141,7 @@ impl Shard {
             items += wanted;
             self.put_back(rest, part_items - wanted);
         }
-        Some(Batch { signal: core.signal, data, items, metadata: self.metadata.clone() })
+        Some(Batch { metadata: self.metadata.clone(), ..Batch::new(core.signal, data, items) })
     }
 
     fn put_back(&self, part: Rope, items: usize) {

@@ -98,7 +98,7 @@ fn spans(letters: &str) -> Batch {
     let resource = ResourceSpans { scope_spans: vec![scope], schema_url: "s".into(), ..ResourceSpans::default() };
     let request = ExportTraceServiceRequest { resource_spans: vec![resource] };
     let data = Rope::from(request.encode_to_vec());
-    Batch { signal: Signal::Traces, data, items: letters.len(), metadata: None }
+    Batch::new(Signal::Traces, data, letters.len())
 }
 
 fn names(batch: &Batch) -> String {

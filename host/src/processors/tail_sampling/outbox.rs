@@ -191,7 +191,7 @@ impl Courier<'_> {
     async fn hand_over(&mut self, waiting: &Waiting) {
         let Waiting { data, spans } = waiting;
         loop {
-            let batch = Batch { signal: Signal::Traces, data: data.clone(), items: *spans, metadata: None };
+            let batch = Batch::new(Signal::Traces, data.clone(), *spans);
             let Err(refusal) = self.next.consume(batch).await else { break };
             self.log(&refusal, *spans);
             match refusal.kind {

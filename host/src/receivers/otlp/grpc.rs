@@ -19,9 +19,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use self::message::read_message;
-use super::intake::{Intake, Unwanted, metadata};
+use super::intake::{Intake, Received, Unwanted, metadata};
 use super::settings::{Grpc, ServerParameters};
-use crate::net::compression::{Encoding, decompress};
+use crate::net::compression::{Encoding, unpack};
 use crate::net::listen::{self, Activity, Drive, HANDSHAKE, Lifetime, Ongoing};
 use crate::net::status::{Status, code};
 use crate::net::stream::Stream;
@@ -178,6 +178,7 @@ impl Service {
         let limit = self.settings.max_message_bytes();
         let mut message = read_message(&mut body, limit, &self.intake).await?;
         ongoing.work();
+        let mut packed = None;
         if message.compressed {
             let encoding = encoding.ok_or_else(|| {
                 Status::new(code::INTERNAL, "grpc: compressed flag set with identity or empty encoding")
@@ -185,13 +186,13 @@ impl Service {
             if message.data.len() > UNPACK_IN_PLACE {
                 tokio::task::yield_now().await;
             }
-            let packed = std::mem::take(&mut message.data);
-            message.data = decompress(encoding, &packed, limit).map_err(|error| unpack_status(&error))?.into();
+            let body = std::mem::take(&mut message.data);
+            (message.data, packed) = unpack(encoding, body, limit).map_err(|error| unpack_status(&error))?;
             message.claim.grow_to(message.data.len());
         }
         let authority = head.uri.authority().map(http::uri::Authority::as_str);
         let metadata = self.settings.include_metadata.then(|| metadata(&head.headers, authority, ":authority"));
-        self.intake.take(signal, message.data, metadata).await?;
+        self.intake.take(signal, Received { data: message.data, packed }, metadata).await?;
         Ok(())
     }
 }

@@ -20,9 +20,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use self::body::{Body, read_body};
-use super::intake::{Intake, Unwanted, metadata};
+use super::intake::{Intake, Received, Unwanted, metadata};
 use super::settings::{Cors, Http};
-use crate::net::compression::{Encoding, Error, decompress};
+use crate::net::compression::{Encoding, Error, unpack};
 use crate::net::listen::{self, Activity, Drive, Lifetime, Ongoing};
 use crate::net::status::{Status, code};
 use crate::net::stream::Stream;
@@ -192,12 +192,14 @@ impl Shared {
         let Body { mut data, mut claim } =
             within(self.settings.read_timeout.0, read_body(body, limit, &self.intake)).await?;
         ongoing.work();
+        let mut packed = None;
         if let Some(encoding) = encoding {
-            data = decompress(encoding, &data, limit).map_err(|error| unpack_status(&error))?.into();
+            (data, packed) = unpack(encoding, data, limit).map_err(|error| unpack_status(&error))?;
         }
         if format == Format::Json {
             let decoded = tailrace_otlp::json::decode(signal, &data);
             data = decoded.map_err(|error| Status::new(code::INVALID_ARGUMENT, error.to_string()))?.into();
+            packed = None;
         }
         claim.grow_to(data.len());
         let authority = head.uri.authority().map(http::uri::Authority::as_str);
@@ -205,7 +207,7 @@ impl Shared {
         // A task of its own: a client that goes away must not stop the pipeline half-way.
         let intake = self.intake.clone();
         let task = tokio::spawn(async move {
-            let result = intake.take(signal, data, metadata).await;
+            let result = intake.take(signal, Received { data, packed }, metadata).await;
             drop((claim, ongoing));
             result
         });

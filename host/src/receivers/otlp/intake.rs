@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::host::Host;
+use crate::net::compression::Packed;
 use crate::net::status::{Status, code};
 use crate::pipeline::{Batch, Cx, Metadata, Next, Outputs, Refusal, Signal};
 use crate::telemetry::Counter;
@@ -96,6 +97,14 @@ struct Counters {
     failed: Counter,
 }
 
+/// A request's bytes.
+pub(super) struct Received {
+    /// The message, in protobuf.
+    pub(super) data: Bytes,
+    /// How it came, if it came packed.
+    pub(super) packed: Option<Packed>,
+}
+
 /// Why a request is not even read.
 #[derive(Debug)]
 pub(super) enum Unwanted {
@@ -164,13 +173,20 @@ impl Intake {
     }
 
     /// Checks a request and hands it on.
-    pub(super) async fn take(&self, signal: Signal, data: Bytes, metadata: Option<Metadata>) -> Result<(), Status> {
-        let counts = tailrace_otlp::check(signal, &data)
+    pub(super) async fn take(
+        &self,
+        signal: Signal,
+        request: Received,
+        metadata: Option<Metadata>,
+    ) -> Result<(), Status> {
+        let counts = tailrace_otlp::check(signal, &request.data)
             .map_err(|malformed| Status::from(&Refusal::bad_data(malformed.to_string())))?;
         if counts.items == 0 {
             return Ok(());
         }
-        let batch = Batch { signal, data: data.into(), items: counts.items, metadata: metadata.map(Arc::new) };
+        let Received { data, packed } = request;
+        let metadata = metadata.map(Arc::new);
+        let batch = Batch { metadata, packed, ..Batch::new(signal, data.into(), counts.items) };
         let result = self.next(signal).consume(batch).await;
         let counters = &self.0.counters[signal as usize];
         let (accepted, refused) = if result.is_ok() { (counts.items, 0) } else { (0, counts.items) };

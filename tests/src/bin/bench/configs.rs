@@ -43,10 +43,10 @@ fn direct(sink: &str, compression: &str) -> String {
 }
 
 /// Through the queue; a full one makes the sender wait, so that the rows with `batch` lose nothing and stay bounded.
-fn queued(sink: &str) -> String {
+fn queued(sink: &str, compression: &str) -> String {
     format!(
         "    endpoint: {sink}
-    compression: none
+    compression: {compression}
     tls: {{insecure: true}}
     sending_queue: {{queue_size: 100, block_on_overflow: true}}"
     )
@@ -67,12 +67,12 @@ pub(crate) fn transform(sink: &str, kind: Option<&str>) -> String {
 }
 
 /// With `memory_limiter` and `batch`.
-pub(crate) fn batch(sink: &str) -> String {
+pub(crate) fn batch(sink: &str, compression: &str) -> String {
     frame(
         "  memory_limiter: {check_interval: 1s, limit_mib: 4096, spike_limit_mib: 512}
   batch:",
         "memory_limiter, batch",
-        &queued(sink),
+        &queued(sink, compression),
     )
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn with_policies(sink: &str, decision_wait: &str, policies: &str) -> 
     policies:{policies}
   batch:"
     );
-    frame(&processors, "memory_limiter, tail_sampling, batch", &queued(sink))
+    frame(&processors, "memory_limiter, tail_sampling, batch", &queued(sink, "none"))
 }
 
 /// A queue and a limit that a slow sink fills.

@@ -27,7 +27,7 @@ pub(crate) struct Row {
 enum Kind {
     Forwarder(usize),
     Passthrough(usize, Encoding),
-    Batch(usize),
+    Batch(usize, Encoding),
     Transform(usize),
     Tail(usize),
     Policies(usize),
@@ -49,8 +49,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("forwarder-1000", "the same", Kind::Forwarder(1000)),
     row("passthrough-300", "OTLP gRPC to OTLP gRPC, no queue", Kind::Passthrough(300, Encoding::None)),
     row("passthrough-1000", "the same", Kind::Passthrough(1000, Encoding::None)),
-    row("batch-300", "with memory_limiter and batch", Kind::Batch(300)),
-    row("batch-1000", "the same", Kind::Batch(1000)),
+    row("batch-300", "with memory_limiter and batch", Kind::Batch(300, Encoding::None)),
+    row("batch-1000", "the same", Kind::Batch(1000, Encoding::None)),
     row(
         "transform-300",
         "pass-through, with a transform that leaves and one that replaces everything",
@@ -68,6 +68,12 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row("gzip-805", "pass-through, gzip in and out", Kind::Passthrough(805, Encoding::Gzip)),
     row("zstd-805", "pass-through, zstd in and out", Kind::Passthrough(805, Encoding::Zstd)),
+    row(
+        "gzip-batch-805",
+        "with memory_limiter and batch, so that all is packed anew",
+        Kind::Batch(805, Encoding::Gzip),
+    ),
+    row("zstd-batch-805", "the same", Kind::Batch(805, Encoding::Zstd)),
     row("scaling", "tail sampling with two workers and two shards against one of each, on free cores", Kind::Scaling),
     row("rss", "50,000 traces of 20 spans of 1,000 B in the buffer", Kind::Buffered(0)),
     row(
@@ -106,10 +112,10 @@ impl Row {
                 let subject = Subject::host(configs::passthrough(&sink.address, encoding.name())).await;
                 self.cpu(&subject, &sink, Workload::new(len, encoding), options, Duration::from_secs(1)).await
             }
-            Kind::Batch(len) => {
+            Kind::Batch(len, encoding) => {
                 let sink = Sink::start(None).await?;
-                let subject = Subject::host(configs::batch(&sink.address)).await;
-                self.cpu(&subject, &sink, Workload::new(len, Encoding::None), options, Duration::from_secs(1)).await
+                let subject = Subject::host(configs::batch(&sink.address, encoding.name())).await;
+                self.cpu(&subject, &sink, Workload::new(len, encoding), options, Duration::from_secs(1)).await
             }
             Kind::Transform(len) => self.transform(len, options).await,
             Kind::Tail(len) => self.tail(len, options).await,

@@ -82,7 +82,7 @@ impl Sink {
 fn batch(resource_spans: Vec<ResourceSpans>) -> Batch {
     let items = names(&resource_spans).len();
     let data = Rope::from(ExportTraceServiceRequest { resource_spans }.encode_to_vec());
-    Batch { signal: Signal::Traces, data, items, metadata: None }
+    Batch::new(Signal::Traces, data, items)
 }
 
 async fn shut_down(node: &TailSampling, sink: &Sink) {
