@@ -6,10 +6,12 @@
 
 pub mod decode;
 mod expand;
+mod fault;
 mod graph;
 mod known;
 pub mod node;
 pub mod problem;
+mod scalar;
 pub mod schema;
 mod sections;
 pub mod source;
@@ -21,6 +23,7 @@ pub mod yaml;
 use std::collections::BTreeMap;
 
 pub use decode::decode;
+pub use fault::Fault;
 pub use node::{Location, Node};
 pub use problem::{Check, Path, Problems};
 pub use source::Source;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value as Json, json};
 
+use super::fault::Fault;
 use super::node::{Location, Node};
+use super::scalar;
 use crate::pipeline::Cx;
 
 /// A place in the tree: keys, and list places as numbers.
@@ -299,30 +301,32 @@ impl<'a> Check<'a> {
     /// Something is wrong at `path` below the component (`"retry_on_failure.initial_interval"`, list places as numbers:
     /// `"policies.2.name"`; `""` for the component itself), said in the collector's words.
     pub fn problem(&mut self, path: &str, message: impl Into<String>) {
-        self.at_path(Severity::Error, &Path::root().below(path), &message.into(), None);
+        self.fault(&Fault::new(&Path::root().below(path), message));
     }
 
     /// The same with what to do about it.
     pub fn problem_with_help(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
-        self.at_path(Severity::Error, &Path::root().below(path), &message.into(), Some(help.into()));
+        self.fault(&Fault { help: Some(help.into()), ..Fault::new(&Path::root().below(path), message) });
     }
 
     /// Works but should be changed: a deprecated spelling, an option without effect.
     pub fn warning(&mut self, path: &str, message: impl Into<String>) {
-        self.at_path(Severity::Warning, &Path::root().below(path), &message.into(), None);
+        self.fault(&Fault::warning(&Path::root().below(path), message));
     }
 
-    /// The same for a path whose keys may have dots.
-    pub fn at_path(&mut self, severity: Severity, path: &Path, message: &str, help: Option<String>) {
+    /// The same for what a plugin found, at a path whose keys may have dots.
+    pub fn fault(&mut self, Fault { path, part, message, help, is_warning }: &Fault) {
         let place = self.at.concat(path);
         if self.broken.iter().any(|broken| broken.touches(&place)) {
             return;
         }
+        let severity = if *is_warning { Severity::Warning } else { Severity::Error };
         let problem = self.problems.add(severity, &place, format!("{place}: {message}"));
-        let inside = self.node.and_then(|node| nearest(node, path));
+        let precise = part.as_ref().and_then(|part| scalar::locate(self.node?.find(path.keys())?, part));
+        let inside = precise.or_else(|| self.node.and_then(|node| nearest(node, path)));
         let is_whole = path.keys().next().is_none();
         problem.at(if is_whole { self.named_at.or(inside.as_ref()) } else { inside.as_ref() });
-        problem.help.extend(help);
+        problem.help.extend(help.clone());
     }
 }
 

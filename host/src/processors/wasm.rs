@@ -33,10 +33,11 @@ use parking_lot::Mutex;
 
 use self::settings::OnError;
 pub use self::settings::Settings;
+use crate::config::{Fault, Path};
 use crate::pipeline::{Batch, BuildError, Cx, Next, Processor, Refusal, RefusalKind, Signal};
 use crate::telemetry::Counter;
 use crate::telemetry::items::{ProcessorItems, dropped};
-use crate::wasm::transform::{Outcome, Pool, Reason, TransformFailure, TransformSpec};
+use crate::wasm::transform::{Outcome, Pool, Reason, TransformFailure};
 
 /// The processor.
 pub struct WasmProcessor {
@@ -129,31 +130,10 @@ fn shared_pool(settings: &Settings, cx: &Cx) -> Result<(Arc<Slot>, Arc<Pool>), B
 }
 
 fn start_pool(settings: &Settings, cx: &Cx) -> Result<Pool, BuildError> {
-    let module = &settings.module;
-    let at = |key: &str, message: String| BuildError::new(format!("{key}: {message}"));
-    let plugin = settings.load(cx).map_err(|error| at("module", format!("{module}: {error}")))?;
-    let kind = match (&settings.transform, plugin.transforms.as_slice()) {
-        (Some(kind), _) => kind.clone(),
-        (None, [only]) => only.name.clone(),
-        (None, []) => String::new(),
-        (None, kinds) => {
-            let kinds: Vec<_> = kinds.iter().map(|kind| kind.name.as_str()).collect();
-            let message = format!("{module} has several: name one of {}", kinds.join(", "));
-            return Err(at("transform", message));
-        }
-    };
-    let spec = TransformSpec {
-        name: cx.id.to_string(),
-        plugin,
-        kind,
-        config: settings.config.clone(),
-        limits: settings.limits.limits(),
-    };
-    Pool::start(spec, settings.threads(), settings.max_wait.0, cx).map_err(|problems| {
-        let line = |path: &str, message: &str| format!("config{}: {message}", path.replace('/', "::"));
-        let lines: Vec<_> = problems.iter().map(|problem| line(&problem.path, &problem.message)).collect();
-        BuildError::new(lines.join("\n"))
-    })
+    let wrong = |faults: Vec<Fault>| BuildError::new(Fault::errors(&faults).unwrap_or_default());
+    let spec = settings.spec(cx).map_err(|fault| wrong(vec![fault]))?;
+    let at = Path::root().join("config");
+    Pool::start(spec, &at, settings.threads(), settings.max_wait.0, cx).map_err(wrong)
 }
 
 fn refusal(failure: &TransformFailure) -> Refusal {

@@ -2,6 +2,7 @@
 
 mod inspect;
 mod manifest;
+mod schema;
 mod worlds;
 
 pub use inspect::Inspected;
@@ -257,15 +258,16 @@ impl Plugin {
 
     /// The policy of this name or, without one, the only one that there is.
     pub fn choose(&self, name: Option<&str>) -> Result<&Kind, PluginError> {
-        choose(&self.kinds, name, "policies")
+        if self.kinds.is_empty() { Err(self.lacks("policies")) } else { choose(&self.kinds, name, "policies") }
     }
 
     /// The transform of this name or, without one, the only one that there is.
     pub fn choose_transform(&self, name: Option<&str>) -> Result<&Kind, PluginError> {
-        choose(&self.transforms, name, "transforms")
+        if self.transforms.is_empty() { Err(self.lacks("transforms")) } else { choose(&self.transforms, name, "transforms") }
     }
 
-    pub(super) fn kind(&self, name: &str) -> Option<&Kind> {
+    /// The policy of this name.
+    pub fn kind(&self, name: &str) -> Option<&Kind> {
         self.kinds.iter().find(|kind| kind.name == name)
     }
 }
@@ -279,7 +281,6 @@ fn choose<'a>(kinds: &'a [Kind], name: Option<&str>, what: &str) -> Result<&'a K
     };
     found.ok_or_else(|| {
         PluginError::Unsuitable(match (name, kinds) {
-            (_, []) => format!("offers no {what}"),
             (None, _) => format!("has several {what}, name one of them: {}", names()),
             (Some(name), _) => format!("has no kind {name}, but {}", names()),
         })

@@ -26,8 +26,10 @@ use super::call::{Broken, Restart};
 use super::engine::off_runtime;
 use super::metrics::GuestMetrics;
 use super::plugin::Plugin;
+use crate::config::{Fault, Path};
 use crate::host::Host;
 use crate::pipeline::{Cx, Signal};
+use crate::telemetry::Metrics;
 
 pub use super::call::Reason;
 pub use pool::Pool;
@@ -112,6 +114,31 @@ pub struct TransformFailure {
     pub message: String,
 }
 
+/// All that is wrong with a transform's configuration, which stands at `at`: what its schema has against it and, where that is nothing,
+/// what the transform itself says in an instance that is thrown away.
+pub fn try_out(spec: &TransformSpec, at: &Path, cx: &Cx) -> Vec<Fault> {
+    let mut faults = spec.misfits(at);
+    if Fault::errors(&faults).is_none() {
+        // What is tried is not counted as if it ran.
+        let cx = Cx { metrics: Metrics::default(), ..cx.clone() };
+        faults.extend(Transform::new(spec.clone(), &cx).err().into_iter().flatten().map(|problem| problem.at(at)));
+    }
+    faults
+}
+
+impl TransformSpec {
+    /// What the schema that the plugin gives has against the configuration, which stands at `at`.
+    fn misfits(&self, at: &Path) -> Vec<Fault> {
+        let kind = self.plugin.transforms.iter().find(|kind| kind.name == self.kind);
+        kind.map(|kind| kind.misfits(&self.plugin.name, &self.options(), at)).unwrap_or_default()
+    }
+
+    /// What YAML has as nothing, plugins take as no options.
+    fn options(&self) -> serde_json::Value {
+        if self.config.is_null() { serde_json::json!({}) } else { self.config.clone() }
+    }
+}
+
 /// What is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransformProblem {
@@ -119,6 +146,13 @@ pub struct TransformProblem {
     pub path: String,
     /// What is wrong.
     pub message: String,
+}
+
+impl TransformProblem {
+    /// With its place, where the configuration stands at `config`.
+    fn at(&self, config: &Path) -> Fault {
+        Fault::of_diagnostic(config, &self.path, &self.message)
+    }
 }
 
 /// One configured transform of one plugin. It may be asked from several threads at once, none of them the tokio runtime's.
@@ -148,7 +182,7 @@ impl Transform {
     /// Makes an instance and configures it, or says all that is wrong.
     pub fn new(spec: TransformSpec, cx: &Cx) -> Result<Self, Vec<TransformProblem>> {
         let transform = Self {
-            config: if spec.config.is_null() { "{}".to_owned() } else { spec.config.to_string() },
+            config: spec.options().to_string(),
             idle: Mutex::default(),
             health: Mutex::new(Health {
                 breaker: Breaker::new(spec.limits.max_failures, spec.limits.retry_after),

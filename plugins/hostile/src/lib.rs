@@ -264,6 +264,7 @@ tailrace_sdk::export!(
     ],
     transforms: [
         transforms::Passes, transforms::Copies, transforms::Doubles, transforms::Discards, transforms::Empties,
-        transforms::Panics, transforms::Loops, transforms::Hogs, transforms::Garbles, transforms::Bloats, transforms::Errs
+        transforms::Panics, transforms::Loops, transforms::Hogs, transforms::Garbles, transforms::Bloats, transforms::Errs,
+        transforms::Contrary, transforms::Picky
     ]
 );

@@ -1,5 +1,6 @@
 //! Transforms that behave and misbehave, one kind each.
 
+use serde::Deserialize;
 use tailrace_sdk::otlp::Signal;
 use tailrace_sdk::{Diagnostics, Outcome, Transform};
 
@@ -47,3 +48,63 @@ transform!(Garbles, "garbles", "Gives back what is no request.", |_signal, reque
 )));
 transform!(Bloats, "bloats", "Gives back 30 MiB.", |_signal, _request| Ok(Outcome::Replaced(vec![0x0a; 30 << 20])));
 transform!(Errs, "errs", "Answers with an error.", |signal, _request| Err(format!("no opinion on {signal}")));
+
+/// Leaves everything as it is, under the name of the example that masks; panics if it is to mask `panic`.
+pub struct Contrary {
+    panics: bool,
+}
+
+/// The example's.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ContraryConfig {
+    keys: Vec<String>,
+}
+
+impl Transform for Contrary {
+    const KIND: &'static str = "redact";
+    type Config = ContraryConfig;
+
+    fn new(ContraryConfig { keys }: ContraryConfig) -> Result<Self, Diagnostics> {
+        Ok(Self { panics: keys.iter().any(|key| key == "panic") })
+    }
+
+    fn apply(&mut self, _signal: Signal, request: &[u8]) -> Result<Outcome, String> {
+        assert!(!self.panics, "shown {} bytes", request.len());
+        Ok(Outcome::Unchanged)
+    }
+}
+
+/// Finds fault with parts of its configuration: each `wrong` in a statement.
+pub struct Picky;
+
+/// Its texts.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PickyConfig {
+    statements: Vec<String>,
+}
+
+impl Transform for Picky {
+    const KIND: &'static str = "picky";
+    const SCHEMA: &'static str = r#"{
+        "type": "object",
+        "properties": {"statements": {"type": "array", "items": {"type": "string"}}},
+        "required": ["statements"],
+        "additionalProperties": false
+    }"#;
+    type Config = PickyConfig;
+
+    fn new(PickyConfig { statements }: PickyConfig) -> Result<Self, Diagnostics> {
+        let mut problems = Diagnostics::none();
+        for (place, statement) in statements.iter().enumerate() {
+            for (at, found) in statement.match_indices("wrong") {
+                let path = format!("/statements/{place}");
+                problems.push_part(path, at..at + found.len(), "there is nothing like that");
+            }
+        }
+        problems.or(Self)
+    }
+
+    fn apply(&mut self, _signal: Signal, _request: &[u8]) -> Result<Outcome, String> {
+        Ok(Outcome::Unchanged)
+    }
+}

@@ -1,5 +1,7 @@
 //! What an author implements.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 
 use crate::batch::{Attribute, Batch, Scope, Trace};
@@ -234,6 +236,18 @@ impl Diagnostics {
     /// Adds a problem.
     pub fn push(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push((path.into(), message.into()));
+    }
+
+    /// Adds a problem with these bytes of the text at `path`: where in an expression it went wrong.
+    ///
+    /// ```
+    /// # use tailrace_sdk::Diagnostics;
+    /// let mut problems = Diagnostics::none();
+    /// problems.push_part("/statements/0", 4..8, "there is no function \"sett\"");
+    /// assert_eq!(problems.iter().next(), Some(("/statements/0#char=4,8", "there is no function \"sett\"")));
+    /// ```
+    pub fn push_part(&mut self, path: impl std::fmt::Display, bytes: Range<usize>, message: impl Into<String>) {
+        self.push(format!("{path}#char={},{}", bytes.start, bytes.end), message);
     }
 
     /// `policy` if there was no problem.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use tailrace_otlp::Signal;
 use tailrace_tests::backend::Backend;
-use tailrace_tests::host::{Host, Setup, binary};
+use tailrace_tests::host::{Host, Setup, binary, run};
 use tailrace_tests::telemetry::{self, Trace, text};
 
 use crate::yaml;
@@ -159,8 +159,8 @@ async fn on_error_passes_or_drops() {
 async fn bad_settings_are_told() {
     let hostile = plugin("tailrace_hostile");
     for (module, more, expected) in [
-        (hostile.clone(), "transform: nonsense", "no transform"),
-        (hostile, "config: {}", "name one of passes, copies"),
+        (hostile.clone(), "transform: nonsense", "has no kind nonsense, but passes, copies"),
+        (hostile, "config: {}", "name one of them: passes, copies"),
         (plugin("redact"), "config: {keys: []}", "config::keys: no keys: nothing would be masked"),
         (plugin("redact"), "config: {keys: [a], masks: b}", "unknown field `masks`"),
         (plugin("tailrace_policies"), "config: {}", "offers no transforms, but the policies"),
@@ -170,6 +170,50 @@ async fn bad_settings_are_told() {
         assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
         assert!(ended.log.contains(expected), "no {expected:?} in\n{}", ended.log);
     }
+}
+
+/// `validate` tries the transform out, and points at what is wrong down to the place inside a text.
+#[test]
+fn validate_points_into_the_configuration_of_a_transform() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hostile = plugin("tailrace_hostile").display().to_string();
+    let write = |processor: &str| {
+        let path = folder.path().join("config.yaml");
+        let yaml = format!(
+            "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: 127.0.0.1:0}}}}}}}}
+exporters: {{nop: }}
+processors:
+  wasm:
+    {processor}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{logs: {{receivers: [otlp], processors: [wasm], exporters: [nop]}}}}
+"
+        );
+        std::fs::write(&path, yaml).expect("written");
+        path.display().to_string()
+    };
+    let picky = |config: &str| format!("module: '{hostile}'\n    transform: picky\n    config:{config}");
+    for (processor, place, message) in [
+        (picky(" {statement: []}"), ":7:25", "config::statement: unknown field \"statement\""),
+        (picky("\n      statements: [right, 5]"), ":8:27", "config::statements::1: expected string, got 5"),
+        (picky("\n      statements:\n        - right\n        - this is wrong"), ":10:19", "there is nothing like that"),
+        (picky("\n      statements:\n        - 'it''s wrong'"), ":9:17", "there is nothing like that"),
+        (picky("\n      statements:\n        - |\n          this\n            is wrong"), ":11:16", "nothing like that"),
+        (format!("module: '{hostile}'\n    transform: picki"), ":6:16", "has no kind picki, but passes"),
+        ("module: /nowhere/x.wasm".to_owned(), ":5:13", "can not read /nowhere/x.wasm"),
+    ] {
+        let file = write(&processor);
+        let output = run(&["validate", "--config", &file]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{processor}: {said}");
+        assert!(said.contains(&format!("config.yaml{place}\n")), "{processor}: no {place} in\n{said}");
+        assert!(said.contains(message), "{processor}: no {message:?} in\n{said}");
+        let started = String::from_utf8_lossy(&run(&["--config", &file]).stderr).into_owned();
+        assert!(started.contains(place) && started.contains(message), "the start says the same: {started}");
+    }
+    let output = run(&["validate", "--config", &write(&picky(" {statements: [right]}"))]);
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }
 
 /// Requests go on arriving while the file changes: none is refused, and each is seen by one of the two.

@@ -1,8 +1,6 @@
 //! The policies' evaluators: plugins, asked on the evaluator thread. All leaf policies are such; what ships with the host is one
 //! component, so that a tick's columns are copied in once.
 
-mod fault;
-
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +8,6 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use self::fault::Fault;
 use super::core::{Core, Names};
 use super::judge::Court;
 use super::metrics::PolicyMetrics;
@@ -18,7 +15,7 @@ use super::rules::{self, Panel, Rule, Rules, Vote};
 use super::settings::{CanaryPolicy, Kind, Policy, Settings, WasmPolicy};
 use super::shadow::Shadow;
 use super::witness::{Asked, Roster};
-use crate::config::{ComponentId, Path};
+use crate::config::{ComponentId, Fault, Path};
 use crate::pipeline::{BuildError, Cx};
 use crate::recording::Leaf;
 use crate::wasm::module::Remote;
@@ -148,7 +145,7 @@ impl Plugins {
 
 /// A leaf of this plugin.
 fn of_plugin(leaf: Leaf, plugin: &Plugin) -> Leaf {
-    let kind = plugin.kinds.iter().find(|kind| kind.name == leaf.kind);
+    let kind = plugin.kind(&leaf.kind);
     Leaf {
         plugin: plugin.name.clone(),
         digest: plugin.digest.clone(),
@@ -381,7 +378,9 @@ impl<'a> Leaves<'a> {
 
     /// A user's configuration is held against the plugin's schema first.
     fn add_checked(&mut self, spec: PolicySpec, path: Path) -> usize {
-        self.faults.extend(fault::of_schema(&spec, &path));
+        if let Some(kind) = spec.plugin.kind(&spec.kind) {
+            self.faults.extend(kind.misfits(&spec.plugin.name, &spec.config, &path));
+        }
         self.add(spec, path)
     }
 
@@ -447,8 +446,7 @@ impl<'a> Leaves<'a> {
         if let Some(policies) = policies {
             return Ok((policies, specs));
         }
-        let errors = faults.iter().filter(|fault| !fault.is_warning).map(ToString::to_string);
-        Err(BuildError::new(errors.collect::<Vec<_>>().join("\n")))
+        Err(BuildError::new(Fault::errors(&faults).unwrap_or_default()))
     }
 
     /// The configured leaves, unless something is wrong beyond a warning.
@@ -459,7 +457,9 @@ impl<'a> Leaves<'a> {
         match Policies::new(self.specs, self.cx) {
             Ok(policies) => (Some(policies), self.faults),
             Err(problems) => {
-                let fault = |problem: &PolicyProblem| Fault::of_plugin(&self.paths[problem.spec], problem);
+                let fault = |PolicyProblem { spec, path, message }: &PolicyProblem| {
+                    Fault::of_diagnostic(&self.paths[*spec], path, message)
+                };
                 self.faults.extend(problems.iter().map(fault));
                 (None, self.faults)
             }

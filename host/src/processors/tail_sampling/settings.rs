@@ -8,7 +8,6 @@ pub use policy::Policy;
 pub(super) use policy::{CanaryPolicy, Kind, WasmPolicy};
 
 use super::intake::MAX_SHARDS;
-use crate::config::problem::Severity;
 use crate::config::{Check, Duration};
 
 /// A few segments for each of a few shards.
@@ -196,8 +195,7 @@ impl crate::pipeline::Settings for Settings {
         policy::check_all(&self.policies, self.sampling_strategy, check);
         if let Some(cx) = check.trial() {
             for fault in super::panel::try_out(self, cx) {
-                let severity = if fault.is_warning { Severity::Warning } else { Severity::Error };
-                check.at_path(severity, &fault.path, &fault.message, fault.help);
+                check.fault(&fault);
             }
         }
     }

@@ -1,16 +1,15 @@
 //! The section in the YAML.
 
-use std::sync::Arc;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::{Check, Duration};
+use crate::config::{Check, Duration, Fault, Path};
 use crate::pipeline::Cx;
 use crate::wasm::module::{Module, Remote};
-use crate::wasm::transform::TransformLimits;
-use crate::wasm::{Plugin, PluginError};
+use crate::wasm::PluginError;
+use crate::wasm::transform::{self, TransformLimits, TransformSpec};
 
 /// `wasm:`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,12 +130,36 @@ impl crate::pipeline::Settings for Settings {
         if self.limits.request_bytes == Some(0) {
             check.problem("limits.request_bytes", "'request_bytes' must be greater than zero");
         }
+        if let Some(cx) = check.trial() {
+            self.try_out(cx).iter().for_each(|fault| check.fault(fault));
+        }
     }
 }
 
 impl Settings {
-    pub(super) fn load(&self, cx: &Cx) -> Result<Arc<Plugin>, PluginError> {
-        cx.host.wasm.load_module(&self.module, self.digest.as_deref(), &self.registry)
+    /// The transform that is meant, its plugin loaded.
+    pub(super) fn spec(&self, cx: &Cx) -> Result<TransformSpec, Fault> {
+        let at = |key: &str, error: PluginError| Fault::new(&Path::root().join(key), format!("{}: {error}", self.module));
+        let plugin = cx.host.wasm.load_module(&self.module, self.digest.as_deref(), &self.registry);
+        let plugin = plugin.map_err(|error| at("module", error))?;
+        // Without a name, there may be nothing to choose from: then the module is wrong.
+        let key = if plugin.transforms.is_empty() { "module" } else { "transform" };
+        let kind = plugin.choose_transform(self.transform.as_deref()).map_err(|error| at(key, error))?.name.clone();
+        Ok(TransformSpec {
+            name: cx.id.to_string(),
+            plugin,
+            kind,
+            config: self.config.clone(),
+            limits: self.limits.limits(),
+        })
+    }
+
+    /// What is wrong with the settings beyond what they show: loads the plugin and configures it, in an instance that is thrown away.
+    fn try_out(&self, cx: &Cx) -> Vec<Fault> {
+        match self.spec(cx) {
+            Ok(spec) => transform::try_out(&spec, &Path::root().join("config"), cx),
+            Err(fault) => vec![fault],
+        }
     }
 
     pub(super) fn threads(&self) -> usize {

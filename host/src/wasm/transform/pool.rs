@@ -11,7 +11,8 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::watch::Watch;
-use super::{Outcome, Reason, Transform, TransformFailure, TransformProblem, TransformSpec};
+use super::{Outcome, Reason, Transform, TransformFailure, TransformSpec};
+use crate::config::{Fault, Path};
 use crate::pipeline::{Cx, Rope, Signal};
 use crate::wasm::engine::THREAD_STACK_BYTES;
 use crate::wasm::plugin::panic_text;
@@ -51,15 +52,24 @@ struct Job {
 const QUEUED_PER_THREAD: usize = 16;
 
 impl Pool {
-    /// Configures the transform and starts `threads` to run it.
+    /// Configures the transform and starts `threads` to run it, or says all that is wrong with its configuration, which stands at `at`.
     pub fn start(
         spec: TransformSpec,
+        at: &Path,
         threads: usize,
         patience: Duration,
         cx: &Cx,
-    ) -> Result<Self, Vec<TransformProblem>> {
+    ) -> Result<Self, Vec<Fault>> {
         let threads = threads.max(1);
-        let transform = Transform::new(spec.clone(), cx)?;
+        let misfits = spec.misfits(at);
+        if Fault::errors(&misfits).is_some() {
+            return Err(misfits);
+        }
+        for warning in &misfits {
+            tracing::warn!(processor = spec.name, "{warning}");
+        }
+        let transform = Transform::new(spec.clone(), cx)
+            .map_err(|problems| problems.iter().map(|problem| problem.at(at)).collect::<Vec<_>>())?;
         let shared = Arc::new(Shared {
             current: ArcSwap::from_pointee(transform),
             queue: Mutex::default(),
@@ -71,9 +81,8 @@ impl Pool {
         for number in 0..threads {
             let worker = shared.clone();
             let builder = thread::Builder::new().name(format!("transform-{number}")).stack_size(THREAD_STACK_BYTES);
-            builder.spawn(move || worker.run()).map_err(|error| {
-                vec![TransformProblem { path: String::new(), message: format!("there is no thread for it: {error}") }]
-            })?;
+            let spawned = builder.spawn(move || worker.run());
+            spawned.map_err(|error| vec![Fault::new(at, format!("there is no thread for it: {error}"))])?;
         }
         pool.watch = Watch::start(spec, shared, cx);
         Ok(pool)

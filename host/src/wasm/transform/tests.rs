@@ -113,6 +113,32 @@ fn bad_configurations_are_told() {
 }
 
 #[test]
+fn a_trial_finds_what_the_schema_and_the_transform_have_against_a_configuration() {
+    let cx = cx();
+    let at = Path::root().join("config");
+    let found = |kind: &str, config| {
+        let faults = try_out(&TransformSpec { config, ..spec(kind) }, &at, &cx);
+        let line = |fault: &Fault| (fault.to_string(), fault.part.clone(), fault.is_warning);
+        faults.iter().map(line).collect::<Vec<_>>()
+    };
+    let error = |message: &str, part| (message.to_owned(), part, false);
+    let nothing = "config::statements::1: there is nothing like that";
+    assert_eq!(found("picky", json!({"statements": ["right"]})), []);
+    assert_eq!(
+        found("picky", json!({"statements": ["right", "wrong, not wrong"]})),
+        [error(nothing, Some(0..5)), error(nothing, Some(11..16))]
+    );
+    let misfit = "config::statement: unknown field \"statement\" (did you mean \"statements\"?)";
+    let missing = error("config: missing field \"statements\"", None);
+    assert_eq!(found("picky", json!({"statement": 1})), [missing.clone(), error(misfit, None)]);
+    assert_eq!(found("picky", json!(null)), [missing], "as no options");
+    let [(message, None, true)] = &found("passes", json!({}))[..] else { panic!("one warning") };
+    assert!(message.contains("tailrace-hostile has no schema of passes's configuration"), "{message}");
+    let loads = count(&cx, "tailrace_plugin_code_cache_hits", &[]);
+    assert_eq!((loads, cx.host.memory.outside_bytes()), (0, 0), "a trial leaves nothing behind");
+}
+
+#[test]
 fn a_component_of_both_worlds_offers_both() {
     let plugin = hostile();
     let has = |kinds: &[crate::wasm::Kind], name| kinds.iter().any(|kind| kind.name == name);
@@ -123,7 +149,7 @@ fn a_component_of_both_worlds_offers_both() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_wait_for_a_thread_and_not_for_ever() {
     let cx = cx();
-    let pool = Pool::start(spec("passes"), 2, Duration::from_secs(30), &cx).expect("a good configuration");
+    let pool = Pool::start(spec("passes"), &Path::root(), 2, Duration::from_secs(30), &cx).expect("a good configuration");
     let pool = Arc::new(pool);
     let all = (0..200).map(|_| {
         let pool = pool.clone();
@@ -136,7 +162,7 @@ async fn requests_wait_for_a_thread_and_not_for_ever() {
     let mut slow = spec("loops");
     slow.limits.apply = Duration::from_millis(500);
     slow.limits.max_failures = 1000;
-    let slow = Pool::start(slow, 1, Duration::from_millis(1), &cx).expect("a good configuration");
+    let slow = Pool::start(slow, &Path::root(), 1, Duration::from_millis(1), &cx).expect("a good configuration");
     let slow = Arc::new(slow);
     let crowd = (0..40).map(|_| {
         let slow = slow.clone();

@@ -24,7 +24,8 @@ type Description struct {
 	Reasons []string
 }
 
-// `path` is a JSON pointer into the configuration.
+// `path` is a JSON pointer into the configuration. Behind it, `#char=12,17` may name the bytes 12 to 17 of the text that it points
+// at: `/statements/0#char=12,17`.
 type Diagnostic struct {
 	Path    string
 	Message string
