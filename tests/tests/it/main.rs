@@ -14,6 +14,7 @@ mod plugin_tools;
 mod plugins;
 mod project;
 mod reload;
+mod rollout;
 mod sdk;
 mod seed_configs;
 mod signals;

@@ -12,9 +12,14 @@ use tailrace_tests::telemetry::{Trace, text};
 
 use crate::yaml;
 
-fn redact() -> Vec<u8> {
+fn built(name: &str) -> Vec<u8> {
     let target = binary().ancestors().nth(2).map(Path::to_path_buf).expect("target/<profile>/tailrace");
-    std::fs::read(target.join("plugins/wasm32-wasip2/release/redact.wasm")).expect("the host's build makes it")
+    let path = target.join(format!("plugins/wasm32-wasip2/release/{name}.wasm"));
+    std::fs::read(path).expect("the host's build makes it")
+}
+
+fn redact() -> Vec<u8> {
+    built("redact")
 }
 
 /// A host with a cache of its own that lasts as long as the folder.
@@ -32,9 +37,13 @@ impl Site {
         let processor = format!(
             "  wasm/it: {{module: '${{env:MODULE}}', registry: {{{registry}}}, config: {{keys: [password]}}}}\n"
         );
-        let exporter = yaml::direct("otlp_grpc", self.backend.address());
+        self.setup_with(("wasm/it", &processor), &yaml::direct("otlp_grpc", self.backend.address()), module)
+    }
+
+    /// A processor of traces by its id and section, in which `${env:MODULE}` stands for the module.
+    fn setup_with(&self, (id, processor): (&str, &str), exporter: &str, module: &str) -> Setup {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
-        Setup::new(yaml::config(&processor, &exporter, &[("traces", "wasm/it", "otlp_grpc")]))
+        Setup::new(yaml::config(processor, exporter, &[("traces", id, "otlp_grpc")]))
             // Not in the text, where `@` stands for ports.
             .env("MODULE", module)
             .env("TAILRACE_CACHE_DIR", at("cache"))
@@ -87,6 +96,56 @@ async fn a_plugin_is_pulled_by_its_digest_and_kept() {
     std::fs::write(&kept, bytes).expect("written");
     let log = site.refused(&module, "").await;
     assert!(log.contains("GET http://127.0.0.1"), "fetched again\n{log}");
+}
+
+/// A sampling policy, signed, and the canary of another: what the registry had decides about traces, and does so without it.
+#[tokio::test]
+async fn policies_come_from_the_registry_too() {
+    let (site, registry, signer) = (Site::new().await, Registry::start().await, Signer::new());
+    let pinned = registry.push("team/policies", "1.0.0", &built("tailrace_hostile")).await;
+    let module = format!("oci://{}/team/policies:1.0.0@{pinned}", registry.address());
+    let standard = registry.push("team/standard", "1.0.0", &built("tailrace_policies")).await;
+    let standard = format!("oci://{}/team/standard:1.0.0@{standard}", registry.address());
+    let processor = format!(
+        "  tail_sampling:
+    decision_wait: 1s
+    policies:
+      - name: third
+        type: wasm
+        wasm: {{module: '${{env:MODULE}}', policy: counts, config: {{every: 3}}, registry: {{cosign_key: '{}'}}}}
+      - name: rollout
+        type: wasm
+        wasm:
+          module: '${{env:MODULE}}'
+          policy: always_sample
+          mode: canary
+          canary: {{module: '${{env:STANDARD}}', share: 0.01%}}
+",
+        signer.key().display()
+    );
+    let setup = || {
+        let exporter = yaml::queued("otlp_grpc", site.backend.address());
+        site.setup_with(("tail_sampling", &processor), &exporter, &module).env("STANDARD", &standard)
+    };
+    let log = setup().spawn().ended().await.log;
+    assert!(log.contains("policies::0::wasm") && log.contains("no cosign signature that could be had"), "{log}");
+
+    let (payload, signature) = signer.sign(&pinned);
+    registry.sign("team/policies", &pinned, &payload, &signature).await;
+    let decides = async |round: usize| {
+        let host = setup().start().await;
+        let first = round as u128 * 10;
+        for id in first + 1..=first + 9 {
+            assert!(host.grpc().send(Signal::Traces, &Trace::new(id).request()).await.is_ok());
+        }
+        let counted = "otelcol_processor_tail_sampling_global_count_traces_sampled";
+        host.wait_for_metric(counted, &[], 9.0).await;
+        assert!(host.stop().await.status.success());
+        assert_eq!(site.backend.traces().len(), (round + 1) * 3, "every third of nine");
+    };
+    decides(0).await;
+    drop(registry);
+    decides(1).await;
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
