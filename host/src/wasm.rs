@@ -21,6 +21,7 @@ mod oci;
 mod plugin;
 pub mod policy;
 mod reload;
+mod ring;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -37,6 +38,7 @@ use self::module::{Module, Remote};
 
 pub use plugin::{Inspected, Kind, Manifest, ManifestKind, Plugin, PluginError};
 pub use reload::{Checked, Outcome, Reload};
+pub use ring::Bounds;
 
 /// The policies that ship with the host; built by `build.rs`.
 const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policies.wasm"));

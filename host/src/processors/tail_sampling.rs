@@ -28,7 +28,10 @@
 //!           on_error: fallback                   # abstain (default), sample, drop, fallback
 //!           fallback: errors                     # whose votes count when this one's are missing, and while its breaker is open
 //!           limits: {memory_mib: 64, evaluate: 100ms, evaluate_per_trace: 100us, load: 1s, configure: 5s,
-//!                    log_lines_per_second: 20, max_failures: 5, retry_after: 30s, retry_traces: 16}
+//!                    log_lines_per_second: 20, max_failures: 5, retry_after: 30s, retry_traces: 16,
+//!                    state_kib: 1024,          # that is kept of it, across a swap or a trap
+//!                    recycle_percentage: 75,   # of its memory: an instance that has grown beyond is replaced
+//!                    trial_batches: 8, trial_mib: 16}     # the last ones, which a new file is tried on before it takes over
 //!           mode: canary                         # active (default), shadow, canary
 //!           canary: {module: /etc/tailrace/vip-next.wasm, share: 10%}   # of the trace ids
 //!       - name: next

@@ -13,7 +13,9 @@
 //!     instances: 2                        # threads, each with an instance when busy; 0: one for each core
 //!     max_wait: 5s                        # for a thread, while all are busy; then the request is refused for now
 //!     limits: {memory_mib: 128, request_bytes: 20971520, apply: 200ms, apply_per_mib: 2s, configure: 5s,
-//!              log_lines_per_second: 20, max_failures: 5, retry_after: 30s}
+//!              log_lines_per_second: 20, max_failures: 5, retry_after: 30s,
+//!              recycle_percentage: 75,    # of its memory: an instance that has grown beyond is replaced
+//!              trial_requests: 32, trial_mib: 16}   # the last ones, which a new file is tried on before it takes over
 //! ```
 //!
 //! - The pipelines that name one id share its threads and instances.

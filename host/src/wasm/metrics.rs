@@ -59,6 +59,17 @@ const DISAGREED: Desc = Desc {
     help: "Those on which it voted otherwise than the version before it.",
 };
 
+const TRIED_ON_REQUESTS: Desc = Desc {
+    name: "tailrace_transform_trial_requests",
+    unit: "{request}",
+    help: "Recorded requests that a new version was shown before it took over.",
+};
+const REQUESTS_DISAGREED: Desc = Desc {
+    name: "tailrace_transform_trial_disagreements",
+    unit: "{request}",
+    help: "Those of which it made something else than the version before it.",
+};
+
 pub(super) const DURATION_BOUNDS: &[f64] =
     &[1e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0];
 
@@ -248,6 +259,14 @@ impl SwapMetrics {
         let labels = [("processor", id.as_str()), ("policy", policy)];
         self.cx.metrics.counter(TRIED, &labels).add(traces);
         self.cx.metrics.counter(DISAGREED, &labels).add(disagreements);
+    }
+
+    /// A new version of a transform was shown so many requests, and made something else of so many.
+    pub(super) fn tried_on_requests(&self, requests: u64, disagreements: u64) {
+        let id = self.cx.id.to_string();
+        let labels = [("processor", id.as_str())];
+        self.cx.metrics.counter(TRIED_ON_REQUESTS, &labels).add(requests);
+        self.cx.metrics.counter(REQUESTS_DISAGREED, &labels).add(disagreements);
     }
 
     fn counter(&self, outcome: &str, reason: &str) -> Counter {

@@ -263,7 +263,11 @@ impl Plugin {
 
     /// The transform of this name or, without one, the only one that there is.
     pub fn choose_transform(&self, name: Option<&str>) -> Result<&Kind, PluginError> {
-        if self.transforms.is_empty() { Err(self.lacks("transforms")) } else { choose(&self.transforms, name, "transforms") }
+        if self.transforms.is_empty() {
+            Err(self.lacks("transforms"))
+        } else {
+            choose(&self.transforms, name, "transforms")
+        }
     }
 
     /// The policy of this name.
@@ -321,7 +325,7 @@ fn kinds(described: Vec<types::Kind>) -> Vec<Kind> {
 }
 
 /// What a guest may make the host allocate for one result: a million votes, or a state of as many bytes.
-const HOSTCALL_BYTES: usize = 4 << 20;
+pub(super) const HOSTCALL_BYTES: usize = 4 << 20;
 const MAX_HANDLES: usize = 1024;
 
 /// A store with its limits set.
@@ -351,7 +355,7 @@ pub(super) fn first_line(error: &wasmtime::Error) -> String {
 pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("wasmtime panicked: {}", text.unwrap_or_default())
+    format!("the engine panicked: {}", text.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@
 mod canary;
 mod columns;
 mod guest;
-mod recent;
 mod trial;
 mod watch;
 
@@ -27,10 +26,11 @@ pub use super::bindings::exports::tailrace::plugin::sampling::{Attribute, Fields
 pub use super::call::Reason;
 use super::engine::off_runtime;
 use super::plugin::Plugin;
+use super::ring::{Bounds, Ring};
 use crate::pipeline::Cx;
 use canary::Canary;
 use guest::{Guest, Member};
-use recent::Recent;
+use trial::Recorded;
 
 /// One policy to be configured.
 #[derive(Clone)]
@@ -85,6 +85,13 @@ pub struct Limits {
     pub retry_after: Duration,
     /// Traces that it is asked about first when it is tried again.
     pub retry_traces: u32,
+    /// Bytes of its state. More is no hand-over but a leak.
+    pub state_bytes: usize,
+    /// Share of its memory from which on an instance that has grown is replaced: some languages never give memory back.
+    pub recycle_percentage: u32,
+    /// The last batches that are kept, while its file is watched, for the trial of a new version. There is one set of them for all
+    /// policies of a processor, as large as the largest.
+    pub trial: Bounds,
 }
 
 impl Default for Limits {
@@ -101,6 +108,10 @@ impl Default for Limits {
             max_failures: 5,
             retry_after: Duration::from_secs(30),
             retry_traces: 16,
+            state_bytes: 1 << 20,
+            recycle_percentage: 75,
+            // Enough to see every policy at work; a batch has at most 1,024 traces, and is large where a policy asks for whole spans.
+            trial: Bounds { items: 8, bytes: 16 << 20 },
         }
     }
 }
@@ -191,7 +202,7 @@ pub struct Policies {
     needs: Arc<Needs>,
     batch: Batch,
     /// Where batches are kept for the trial of a new version, if there may be one.
-    recent: Option<Arc<Recent>>,
+    recent: Option<Arc<Ring<Recorded>>>,
 }
 
 /// Where a spec's policy is.
@@ -256,8 +267,8 @@ impl Policies {
 
     /// The batch that [`Policies::evaluate`] looks at from now on. A guest gets it when it is first asked.
     pub fn load(&mut self, columns: Arc<Columns>) {
-        if let Some(recent) = &self.recent {
-            recent.push(&self.needs, &columns);
+        if let Some(recent) = self.recent.as_ref().filter(|_| !columns.is_empty()) {
+            recent.push(Recorded { needs: self.needs.clone(), columns: columns.clone() }, columns.bytes());
         }
         self.batch = Batch { columns, generation: self.batch.generation + 1 };
     }

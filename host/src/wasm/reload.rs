@@ -35,9 +35,9 @@ pub enum Outcome {
         from: String,
         /// SHA-256 in hex of what runs now.
         to: String,
-        /// Recorded traces that both were asked about before.
+        /// Recorded traces or requests that both were shown before.
         tried: u64,
-        /// Those on which they voted otherwise.
+        /// Those on which they voted otherwise, or of which they made something else.
         disagreements: u64,
     },
     /// It holds something that does not work; what ran before goes on.

@@ -262,6 +262,13 @@ impl LogInner {
     }
 }
 
+/// Whether an instance with `used` bytes of memory, `settled` after its first call, had better be replaced: it has grown, and has more
+/// than `percentage` of what it may have. One that is that large from the start would be as large again.
+pub(super) fn is_outgrown(used: usize, settled: usize, limit: usize, percentage: u32) -> bool {
+    let share = (limit as u128 * u128::from(percentage) / 100) as usize;
+    used.saturating_sub(settled) > limit / 8 && used > share
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,6 +292,20 @@ mod tests {
         assert!(!account.take_refused());
         drop(account);
         assert_eq!((gauge.get(), host.memory.outside_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn an_instance_that_has_grown_is_replaced() {
+        for (used, settled, percentage, expected) in [
+            (76, 10, 75, true),
+            (75, 10, 75, false),
+            (51, 10, 50, true),
+            (90, 80, 75, false),
+            (100, 10, 100, false),
+            (30, 10, 1, true),
+        ] {
+            assert_eq!(is_outgrown(used, settled, 100, percentage), expected, "{used} {settled} {percentage}");
+        }
     }
 
     #[test]

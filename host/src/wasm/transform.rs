@@ -11,6 +11,7 @@
 mod instance;
 mod metrics;
 mod pool;
+mod trial;
 mod watch;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use super::call::{Broken, Restart};
 use super::engine::off_runtime;
 use super::metrics::GuestMetrics;
 use super::plugin::Plugin;
+use super::ring::Bounds;
 use crate::config::{Fault, Path};
 use crate::host::Host;
 use crate::pipeline::{Cx, Signal};
@@ -68,6 +70,10 @@ pub struct TransformLimits {
     pub max_failures: u32,
     /// How long that while is.
     pub retry_after: Duration,
+    /// Share of its memory from which on an instance that has grown is replaced: some languages never give memory back.
+    pub recycle_percentage: u32,
+    /// The last requests that are kept, while its file is watched, for the trial of a new version.
+    pub trial: Bounds,
 }
 
 impl Default for TransformLimits {
@@ -84,6 +90,9 @@ impl Default for TransformLimits {
             log_lines_per_second: 20,
             max_failures: 5,
             retry_after: Duration::from_secs(30),
+            recycle_percentage: 75,
+            // As many as policies keep batches, and more, as a request may be small.
+            trial: Bounds { items: 32, bytes: 16 << 20 },
         }
     }
 }
@@ -205,6 +214,11 @@ impl Transform {
         &self.spec.plugin
     }
 
+    /// Instructions that the instances of now have executed; 0 unless the plugin comes from [`super::Wasm::counting`].
+    pub fn instructions(&self) -> u64 {
+        self.idle.lock().iter().map(Instance::instructions).sum()
+    }
+
     /// Shows it a request of `items` that has passed the check of its signal.
     pub fn apply(&self, signal: Signal, request: &[u8]) -> Result<Outcome, TransformFailure> {
         let now = Instant::now();
@@ -245,7 +259,7 @@ impl Transform {
             }
         };
         self.guest_metrics.used(instance.memory_bytes());
-        if instance.has_outgrown(limits.memory_bytes) {
+        if instance.has_outgrown(limits) {
             self.guest_metrics.outgrown();
         } else {
             self.idle.lock().push(instance);

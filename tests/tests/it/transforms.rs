@@ -162,7 +162,7 @@ async fn bad_settings_are_told() {
         (hostile.clone(), "transform: nonsense", "has no kind nonsense, but passes, copies"),
         (hostile, "config: {}", "name one of them: passes, copies"),
         (plugin("redact"), "config: {keys: []}", "config::keys: no keys: nothing would be masked"),
-        (plugin("redact"), "config: {keys: [a], masks: b}", "unknown field `masks`"),
+        (plugin("redact"), "config: {keys: [a], masks: b}", "config::masks: unknown field \"masks\""),
         (plugin("tailrace_policies"), "config: {}", "offers no transforms, but the policies"),
         (PathBuf::from("/nowhere/x.wasm"), "config: {}", "can not read /nowhere/x.wasm"),
     ] {
@@ -195,11 +195,19 @@ service:
     };
     let picky = |config: &str| format!("module: '{hostile}'\n    transform: picky\n    config:{config}");
     for (processor, place, message) in [
-        (picky(" {statement: []}"), ":7:25", "config::statement: unknown field \"statement\""),
+        (picky(" {statement: []}"), ":7:14", "config::statement: unknown field \"statement\""),
         (picky("\n      statements: [right, 5]"), ":8:27", "config::statements::1: expected string, got 5"),
-        (picky("\n      statements:\n        - right\n        - this is wrong"), ":10:19", "there is nothing like that"),
-        (picky("\n      statements:\n        - 'it''s wrong'"), ":9:17", "there is nothing like that"),
-        (picky("\n      statements:\n        - |\n          this\n            is wrong"), ":11:16", "nothing like that"),
+        (
+            picky("\n      statements:\n        - right\n        - this is wrong"),
+            ":10:19",
+            "there is nothing like that",
+        ),
+        (picky("\n      statements:\n        - 'it''s wrong'"), ":9:18", "there is nothing like that"),
+        (
+            picky("\n      statements:\n        - |\n          this\n            is wrong"),
+            ":11:16",
+            "nothing like that",
+        ),
         (format!("module: '{hostile}'\n    transform: picki"), ":6:16", "has no kind picki, but passes"),
         ("module: /nowhere/x.wasm".to_owned(), ":5:13", "can not read /nowhere/x.wasm"),
     ] {
@@ -214,6 +222,39 @@ service:
     }
     let output = run(&["validate", "--config", &write(&picky(" {statements: [right]}"))]);
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+/// What a new version makes of the last requests is seen before it is shown any other.
+#[tokio::test]
+async fn a_new_version_is_tried_on_the_last_requests() {
+    let backend = Backend::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("transform.wasm");
+    let install = |name: &str| {
+        let fresh = folder.path().join("fresh");
+        std::fs::copy(plugin(name), &fresh).expect("copied");
+        std::fs::rename(&fresh, &module).expect("renamed");
+    };
+    // The other component has a transform of this name too: it masks nothing, and panics if it is to mask `panic`.
+    for (keys, outcome, reason) in [("password, panic", "failure", "trial"), ("password", "success", "")] {
+        install("redact");
+        let host = Setup::new(config(backend.address(), &module, &format!("config: {{keys: [{keys}]}}"))).start().await;
+        let masked = async || {
+            let before = backend.accepted(Signal::Traces).len();
+            let trace = Trace::new(3).with(text("password", "hunter2")).request();
+            assert!(host.grpc().send(Signal::Traces, &trace).await.is_ok());
+            !holds(&backend.accepted(Signal::Traces)[before].message, "hunter2")
+        };
+        assert!(masked().await && masked().await);
+        install("tailrace_hostile");
+        let labels = [("outcome", outcome), ("reason", reason)];
+        host.wait_for_metric("otelcol_tailrace_plugin_swaps", &labels, 1.0).await;
+        assert_eq!(masked().await, outcome == "failure", "{keys}: the old one goes on if the new one was refused");
+        let metrics = host.metrics().await;
+        let tried = |name: &str| metrics.sum(&format!("otelcol_tailrace_transform_trial_{name}"), &[]) as u64;
+        let expected = if outcome == "failure" { (0, 0) } else { (2, 2) };
+        assert_eq!((tried("requests"), tried("disagreements")), expected, "{keys}");
+    }
 }
 
 /// Requests go on arriving while the file changes: none is refused, and each is seen by one of the two.

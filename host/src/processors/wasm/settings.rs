@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::config::{Check, Duration, Fault, Path};
 use crate::pipeline::Cx;
 use crate::wasm::module::{Module, Remote};
-use crate::wasm::PluginError;
 use crate::wasm::transform::{self, TransformLimits, TransformSpec};
+use crate::wasm::{Bounds, PluginError};
 
 /// `wasm:`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,15 @@ pub struct Limits {
     /// How long that while is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
+    /// Share of its memory from which on an instance that has grown is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recycle_percentage: Option<u32>,
+    /// The last requests that a new version of its file is tried on; 0: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial_requests: Option<usize>,
+    /// All of them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial_mib: Option<u64>,
 }
 
 impl Limits {
@@ -101,8 +110,9 @@ impl Limits {
     pub(super) fn limits(&self) -> TransformLimits {
         let default = TransformLimits::default();
         let time = |time: Option<Duration>, default| time.map_or(default, |time| time.0);
+        let mib = |mib: Option<u64>, default| mib.map_or(default, |mib| (mib as usize).saturating_mul(1 << 20));
         TransformLimits {
-            memory_bytes: self.memory_mib.map_or(default.memory_bytes, |mib| (mib as usize).saturating_mul(1 << 20)),
+            memory_bytes: mib(self.memory_mib, default.memory_bytes),
             request_bytes: self.request_bytes.unwrap_or(default.request_bytes),
             apply: time(self.apply, default.apply),
             apply_per_mib: time(self.apply_per_mib, default.apply_per_mib),
@@ -110,9 +120,38 @@ impl Limits {
             log_lines_per_second: self.log_lines_per_second.unwrap_or(default.log_lines_per_second),
             max_failures: self.max_failures.unwrap_or(default.max_failures),
             retry_after: time(self.retry_after, default.retry_after),
+            recycle_percentage: self.recycle_percentage.unwrap_or(default.recycle_percentage),
+            trial: Bounds {
+                items: self.trial_requests.unwrap_or(default.trial.items),
+                bytes: mib(self.trial_mib, default.trial.bytes),
+            },
+        }
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        let mut ranged = |key: &str, value: Option<u64>, most: u64| {
+            if value.is_some_and(|value| !(1..=most).contains(&value)) {
+                check.problem(&format!("limits.{key}"), format!("'{key}' must be from 1 to {most}"));
+            }
+        };
+        ranged("memory_mib", self.memory_mib, MAX_MEMORY_MIB);
+        ranged("recycle_percentage", self.recycle_percentage.map(u64::from), 100);
+        let zero = |time: Option<Duration>| time.is_some_and(Duration::is_zero);
+        let nothing = [
+            ("request_bytes", self.request_bytes == Some(0)),
+            ("apply", zero(self.apply)),
+            ("configure", zero(self.configure)),
+            ("max_failures", self.max_failures == Some(0)),
+            ("retry_after", zero(self.retry_after)),
+        ];
+        for (key, _) in nothing.into_iter().filter(|(_, is_nothing)| *is_nothing) {
+            check.problem(&format!("limits.{key}"), format!("'{key}' must be greater than zero"));
         }
     }
 }
+
+/// What a guest can address at all.
+const MAX_MEMORY_MIB: u64 = 4096;
 
 /// More threads than this are a mistake.
 const MAX_INSTANCES: usize = 256;
@@ -127,9 +166,7 @@ impl crate::pipeline::Settings for Settings {
         if self.instances > MAX_INSTANCES {
             check.problem("instances", format!("'instances' must be no more than {MAX_INSTANCES}"));
         }
-        if self.limits.request_bytes == Some(0) {
-            check.problem("limits.request_bytes", "'request_bytes' must be greater than zero");
-        }
+        self.limits.check(check);
         if let Some(cx) = check.trial() {
             self.try_out(cx).iter().for_each(|fault| check.fault(fault));
         }
@@ -139,7 +176,8 @@ impl crate::pipeline::Settings for Settings {
 impl Settings {
     /// The transform that is meant, its plugin loaded.
     pub(super) fn spec(&self, cx: &Cx) -> Result<TransformSpec, Fault> {
-        let at = |key: &str, error: PluginError| Fault::new(&Path::root().join(key), format!("{}: {error}", self.module));
+        let at =
+            |key: &str, error: PluginError| Fault::new(&Path::root().join(key), format!("{}: {error}", self.module));
         let plugin = cx.host.wasm.load_module(&self.module, self.digest.as_deref(), &self.registry);
         let plugin = plugin.map_err(|error| at("module", error))?;
         // Without a name, there may be nothing to choose from: then the module is wrong.

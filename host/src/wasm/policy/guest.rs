@@ -15,8 +15,8 @@ use crate::wasm::bindings::exports::tailrace::plugin::sampling as wit;
 use crate::wasm::breaker::Breaker;
 use crate::wasm::call::{Broken, Restart, enter};
 use crate::wasm::metrics::{GuestMetrics, MemberMetrics};
-use crate::wasm::plugin::{Plugin, new_store};
-use crate::wasm::state::{GuestLog, MemoryAccount, State};
+use crate::wasm::plugin::{HOSTCALL_BYTES, Plugin, new_store};
+use crate::wasm::state::{GuestLog, MemoryAccount, State, is_outgrown};
 
 /// A plugin's instance, made when it is needed and made again after a failure.
 pub(super) struct Guest {
@@ -68,11 +68,8 @@ struct Live {
 /// A policy that fails at each tick writes one line in this time.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// State larger than this is no hand-over but a leak.
-const MAX_STATE_BYTES: usize = 1 << 20;
-
-/// An instance above this share of its limit is replaced, as some languages never give memory back.
-const HIGH_WATER: f64 = 0.75;
+/// What is lifted with a state.
+const RESULT_BYTES: usize = 1 << 10;
 
 impl Member {
     pub(super) fn new(spec: PolicySpec, cx: &Cx) -> Self {
@@ -323,6 +320,7 @@ impl Guest {
             MemoryAccount::new(self.limits.memory_bytes, Some((self.host.clone(), self.metrics.memory.clone())));
         let state = State::new(memory, self.log.clone(), self.metrics.counters.clone());
         let mut store = new_store(&self.plugin.runtime, state);
+        store.set_hostcall_fuel(HOSTCALL_BYTES.max(self.limits.state_bytes.saturating_add(RESULT_BYTES)));
         let pre = self.plugin.sampler().map_err(|error| (Reason::Unavailable, error.to_string()))?;
         let exports = enter(&self.plugin, &mut store, self.limits.configure, |store| pre.instantiate(store))?;
         self.live = Some(Live { store, exports, evaluators: Vec::new(), loaded: 0, settled_bytes: None });
@@ -397,8 +395,10 @@ impl Guest {
         }
         let Ok(evaluator) = self.evaluator(place) else { return };
         match self.call(self.limits.load, |store, exports| exports.evaluator().call_save(store, evaluator)) {
-            Ok(Some(state)) if state.len() > MAX_STATE_BYTES => {
-                let broken = (Reason::Error, format!("its state of {} bytes is too large to be kept", state.len()));
+            Ok(Some(state)) if state.len() > self.limits.state_bytes => {
+                let (bytes, allowed) = (state.len(), self.limits.state_bytes);
+                let message = format!("its state of {bytes} bytes is not kept: it may have {allowed}");
+                let broken = (Reason::Error, message);
                 self.members[place].fail(&self.plugin, broken, Instant::now());
             }
             Ok(state) => self.members[place].saved = state,
@@ -413,9 +413,7 @@ impl Guest {
         let used = live.store.data().memory.used();
         self.metrics.used(used);
         let settled = *live.settled_bytes.get_or_insert(used);
-        // One that is that large from the start would be as large again.
-        let grown = used.saturating_sub(settled) > self.limits.memory_bytes / 8;
-        if grown && used as f64 > self.limits.memory_bytes as f64 * HIGH_WATER {
+        if is_outgrown(used, settled, self.limits.memory_bytes, self.limits.recycle_percentage) {
             self.metrics.outgrown();
             self.live = None;
         }

@@ -1,10 +1,18 @@
 //! A new version of a plugin beside the old one, over the last recorded batches: before it votes on anything that counts.
 
-use super::recent::Recorded;
-use super::{Failure, Policies, PolicyProblem, PolicySpec, Votes};
+use std::sync::Arc;
+
+use super::{Columns, Failure, Needs, Policies, PolicyProblem, PolicySpec, Votes};
 use crate::pipeline::Cx;
 use crate::telemetry::Metrics;
 use crate::wasm::reload::Refused;
+
+/// A batch and what its columns hold.
+#[derive(Clone)]
+pub(super) struct Recorded {
+    pub(super) needs: Arc<Needs>,
+    pub(super) columns: Arc<Columns>,
+}
 
 /// What came of a trial that the new version stood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::recent::Recent;
-use super::trial::{self, Trial};
+use super::trial::{self, Recorded, Trial};
 use super::{Policies, PolicySpec};
 use crate::host::health::Degraded;
 use crate::pipeline::Cx;
@@ -19,6 +18,7 @@ use crate::wasm::files::Files;
 use crate::wasm::metrics::SwapMetrics;
 use crate::wasm::plugin::Origin;
 use crate::wasm::reload::Refused;
+use crate::wasm::ring::{Bounds, Ring};
 use crate::wasm::{Checked, Outcome, Plugin, Reload};
 
 /// Watches the files that policies were loaded from, on a thread of its own that ends with it.
@@ -32,7 +32,7 @@ struct Shared {
     inner: Mutex<Inner>,
     /// Told when the watch is over.
     over: Condvar,
-    recent: Arc<Recent>,
+    recent: Arc<Ring<Recorded>>,
 }
 
 #[derive(Default)]
@@ -57,7 +57,9 @@ impl Watch {
             return None;
         }
         let metrics = SwapMetrics::new(cx);
-        let recent = Recent::new(cx.host.clone());
+        let watched = specs.iter().filter(|spec| spec.plugin.origin.is_some());
+        let bounds = watched.map(|spec| spec.limits.trial).reduce(Bounds::max)?;
+        let recent = Ring::new(bounds, cx.host.clone());
         let worker = Worker { specs, files, cx: cx.clone(), metrics, refused: BTreeMap::new() };
         let shared =
             Arc::new(Shared { worker: Mutex::new(worker), inner: Mutex::default(), over: Condvar::new(), recent });
@@ -82,7 +84,7 @@ impl Watch {
         self.shared.check_now()
     }
 
-    pub(super) fn recent(&self) -> Arc<Recent> {
+    pub(super) fn recent(&self) -> Arc<Ring<Recorded>> {
         self.shared.recent.clone()
     }
 }
@@ -141,7 +143,7 @@ struct Worker {
 
 impl Worker {
     /// Looks at all files, and makes new policies if one of them holds something new that works.
-    fn check(&mut self, recent: &Recent) -> (Vec<Checked>, Option<Policies>) {
+    fn check(&mut self, recent: &Ring<Recorded>) -> (Vec<Checked>, Option<Policies>) {
         let mut next = self.specs.clone();
         let mut origins: Vec<Origin> = Vec::new();
         for origin in self.specs.iter().filter_map(|spec| spec.plugin.origin.as_ref()) {
@@ -167,7 +169,7 @@ impl Worker {
     }
 
     /// Tries what the file holds; what works stands in `next` afterwards.
-    fn look(&self, origin: &Origin, next: &mut [PolicySpec], recent: &Recent) -> Checked {
+    fn look(&self, origin: &Origin, next: &mut [PolicySpec], recent: &Ring<Recorded>) -> Checked {
         let places: Vec<_> = (0..next.len()).filter(|at| next[*at].plugin.origin.as_ref() == Some(origin)).collect();
         // Alone: what is beside it in another file is not tried.
         let alone = |place: &usize| PolicySpec { canary_of: None, ..next[*place].clone() };
@@ -192,14 +194,14 @@ impl Worker {
         &self,
         origin: &Origin,
         old: &[PolicySpec],
-        recent: &Recent,
+        recent: &Ring<Recorded>,
     ) -> Result<Option<(Arc<Plugin>, Trial)>, Refused> {
         let plugin = self.cx.host.wasm.load(&origin.path, origin.pin.as_deref())?;
         if old.iter().all(|spec| spec.plugin.digest == plugin.digest) {
             return Ok(None);
         }
         let new: Vec<_> = old.iter().map(|spec| PolicySpec { plugin: plugin.clone(), ..spec.clone() }).collect();
-        let trials = trial::run(old, &new, &recent.batches(), &self.cx)?;
+        let trials = trial::run(old, &new, &recent.items(), &self.cx)?;
         let mut sum = Trial::default();
         for (spec, Trial { compared, disagreements }) in new.iter().zip(trials) {
             self.metrics.tried(&spec.policy, compared, disagreements);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use super::{Outcome, TransformProblem, TransformSpec};
+use super::{Outcome, TransformLimits, TransformProblem, TransformSpec};
 use crate::host::Host;
 use crate::pipeline::Signal;
 use crate::wasm::bindings::transforms::Transforms;
@@ -15,10 +15,7 @@ use crate::wasm::bindings::transforms::exports::tailrace::plugin::transform as w
 use crate::wasm::call::{Broken, Reason, enter};
 use crate::wasm::metrics::GuestMetrics;
 use crate::wasm::plugin::{PluginError, new_store};
-use crate::wasm::state::{GuestLog, MemoryAccount, State};
-
-/// An instance above this share of its limit that grew since its first request is replaced: memory is never given back.
-const HIGH_WATER: f64 = 0.75;
+use crate::wasm::state::{GuestLog, MemoryAccount, State, is_outgrown};
 
 pub(super) struct Instance {
     store: Store<State>,
@@ -73,17 +70,21 @@ impl Instance {
         })
     }
 
+    /// Instructions that it has executed, if they are counted.
+    pub(super) fn instructions(&self) -> u64 {
+        self.store.get_fuel().map_or(0, |left| u64::MAX - left)
+    }
+
     /// Its linear memory.
     pub(super) fn memory_bytes(&self) -> usize {
         self.store.data().memory.used()
     }
 
     /// Whether it had better be replaced.
-    pub(super) fn has_outgrown(&mut self, limit: usize) -> bool {
+    pub(super) fn has_outgrown(&mut self, limits: &TransformLimits) -> bool {
         let used = self.memory_bytes();
         let settled = *self.settled_bytes.get_or_insert(used);
-        // One that is that large from the start would be as large again.
-        used.saturating_sub(settled) > limit / 8 && used as f64 > limit as f64 * HIGH_WATER
+        is_outgrown(used, settled, limits.memory_bytes, limits.recycle_percentage)
     }
 }
 

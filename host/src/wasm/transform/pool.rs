@@ -10,12 +10,14 @@ use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::trial::Recorded;
 use super::watch::Watch;
 use super::{Outcome, Reason, Transform, TransformFailure, TransformSpec};
 use crate::config::{Fault, Path};
 use crate::pipeline::{Cx, Rope, Signal};
 use crate::wasm::engine::THREAD_STACK_BYTES;
 use crate::wasm::plugin::panic_text;
+use crate::wasm::ring::Ring;
 
 /// A configured transform on threads of its own. They end with it.
 pub struct Pool {
@@ -30,6 +32,8 @@ pub struct Pool {
 
 pub(super) struct Shared {
     pub(super) current: ArcSwap<Transform>,
+    /// The last requests that were answered; there while a file is watched.
+    pub(super) recent: Option<Arc<Ring<Recorded>>>,
     queue: Mutex<Queue>,
     /// Told of each job, and of the end.
     work: Condvar,
@@ -70,8 +74,10 @@ impl Pool {
         }
         let transform = Transform::new(spec.clone(), cx)
             .map_err(|problems| problems.iter().map(|problem| problem.at(at)).collect::<Vec<_>>())?;
+        let is_watched = spec.plugin.origin.is_some();
         let shared = Arc::new(Shared {
             current: ArcSwap::from_pointee(transform),
+            recent: is_watched.then(|| Ring::new(spec.limits.trial, cx.host.clone())),
             queue: Mutex::default(),
             work: Condvar::new(),
         });
@@ -130,6 +136,10 @@ impl Shared {
             let outcome = outcome.unwrap_or_else(|panic| {
                 Err(TransformFailure { reason: Reason::HostPanic, message: panic_text(&*panic) })
             });
+            if let Some(recent) = self.recent.as_ref().filter(|_| outcome.is_ok()) {
+                let bytes = request.len();
+                recent.push(Recorded { signal: job.signal, data: request }, bytes);
+            }
             let _ = job.answer.send(outcome);
         }
     }

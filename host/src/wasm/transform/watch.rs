@@ -1,5 +1,5 @@
-//! Swaps a transform whose file changes: the new one is compiled and configured beside the running one, and takes over between
-//! two requests. Whatever fails keeps the old one.
+//! Swaps a transform whose file changes: the new one is compiled, configured and tried beside the running one over the last requests,
+//! and takes over between two. Whatever fails keeps the old one.
 
 use std::sync::Arc;
 use std::thread;
@@ -8,9 +8,11 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::pool::Shared as Running;
+use super::trial::{self, Trial};
 use super::{Transform, TransformSpec};
 use crate::host::health::Degraded;
 use crate::pipeline::Cx;
+use crate::wasm::engine::off_runtime;
 use crate::wasm::files::Files;
 use crate::wasm::metrics::SwapMetrics;
 use crate::wasm::plugin::Origin;
@@ -86,9 +88,8 @@ impl Shared {
                     return;
                 }
             }
-            let mut worker = self.worker.lock();
-            if worker.files.changed() {
-                worker.check();
+            if self.worker.lock().files.changed() {
+                self.check_now();
             }
         }
     }
@@ -96,7 +97,9 @@ impl Shared {
 
 impl Reload for Shared {
     fn check_now(&self) -> Vec<Checked> {
-        self.worker.lock().check().into_iter().collect()
+        let mut held = self.worker.lock();
+        let worker = &mut *held;
+        off_runtime(|| worker.check()).into_iter().collect()
     }
 }
 
@@ -106,7 +109,7 @@ impl Worker {
         let before = self.spec.plugin.digest.clone();
         let outcome = match self.build(&Origin { path: path.clone(), pin }) {
             Ok(None) => Outcome::Unchanged { digest: before },
-            Ok(Some((spec, transform))) => self.swap(spec, transform),
+            Ok(Some(New { spec, transform, trial })) => self.swap(spec, transform, trial),
             Err(refused) => self.refuse(refused),
         };
         if !matches!(outcome, Outcome::Refused { .. }) {
@@ -115,20 +118,24 @@ impl Worker {
         Some(Checked { component: self.spec.name.clone(), policies: Vec::new(), file: path, outcome })
     }
 
-    fn swap(&mut self, spec: TransformSpec, transform: Transform) -> Outcome {
+    fn swap(&mut self, spec: TransformSpec, transform: Transform, trial: Trial) -> Outcome {
+        let Trial { compared: tried, disagreements } = trial;
         let (from, to) = (self.spec.plugin.digest.clone(), spec.plugin.digest.clone());
         tracing::info!(
             processor = spec.name,
             from = self.spec.plugin.short_digest(),
             to = spec.plugin.short_digest(),
             version = spec.plugin.version,
+            tried,
+            disagreements,
             "the changed plugin has taken over"
         );
         self.metrics.succeeded();
+        self.metrics.tried_on_requests(tried, disagreements);
         self.spec = spec;
         // Requests under way end in the old one, which goes with the last of them.
         self.running.current.store(Arc::new(transform));
-        Outcome::Swapped { from, to, tried: 0, disagreements: 0 }
+        Outcome::Swapped { from, to, tried, disagreements }
     }
 
     fn refuse(&mut self, Refused { reason, message }: Refused) -> Outcome {
@@ -140,17 +147,26 @@ impl Worker {
         Outcome::Refused { digest: self.spec.plugin.digest.clone(), reason, message }
     }
 
-    /// What the file holds now, configured; `None` if it holds what it held.
-    fn build(&self, Origin { path, pin }: &Origin) -> Result<Option<(TransformSpec, Transform)>, Refused> {
+    /// What the file holds now, configured, if that is something new and stood its trial.
+    fn build(&self, Origin { path, pin }: &Origin) -> Result<Option<New>, Refused> {
         let plugin = self.cx.host.wasm.load(path, pin.as_deref())?;
         if plugin.digest == self.spec.plugin.digest {
             return Ok(None);
         }
         let spec = TransformSpec { plugin, ..self.spec.clone() };
-        let transform = Transform::new(spec.clone(), &self.cx).map_err(|problems| {
-            let said = problems.iter().map(|problem| format!("{} {}", problem.path, problem.message));
-            Refused { reason: "configure", message: said.collect::<Vec<_>>().join("; ") }
-        })?;
-        Ok(Some((spec, transform)))
+        let requests = self.running.recent.as_ref().map(|recent| recent.items()).unwrap_or_default();
+        let trial = trial::run(&self.spec, &spec, &requests, &self.cx)?;
+        let transform = Transform::new(spec.clone(), &self.cx).map_err(|problems| trial::misconfigured(&problems))?;
+        Ok(Some(New { spec, transform, trial }))
     }
 }
+
+/// A version that may take over.
+struct New {
+    spec: TransformSpec,
+    transform: Transform,
+    trial: Trial,
+}
+
+#[cfg(test)]
+mod tests;

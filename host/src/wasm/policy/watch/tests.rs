@@ -168,7 +168,7 @@ fn disagreements_are_told_and_recording_goes_on() {
     let mut fresh = watch.take().expect("a disagreement is no failure");
     fresh.adopt(&mut running);
     fresh.load(columns(2));
-    assert_eq!(watch.recent().batches().len(), 2, "it goes on recording");
+    assert_eq!(watch.recent().items().len(), 2, "it goes on recording");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::Strategy;
 use super::{Kind, Policy};
 use crate::config::{Check, Duration};
+use crate::wasm::Bounds;
 use crate::wasm::module::Remote;
 use crate::wasm::policy::{Limits, OnError, Share};
 
@@ -111,6 +112,18 @@ pub(in super::super::super) struct WasmLimits {
     /// Traces that it is asked about first when it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super::super) retry_traces: Option<u32>,
+    /// State that is kept of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super::super) state_kib: Option<u64>,
+    /// Share of its memory from which on an instance that has grown is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super::super) recycle_percentage: Option<u32>,
+    /// The last batches that a new version of its file is tried on; 0: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super::super) trial_batches: Option<usize>,
+    /// All of them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super::super) trial_mib: Option<u64>,
 }
 
 /// What a guest can address at all.
@@ -121,8 +134,9 @@ impl WasmLimits {
     pub(in super::super::super) fn limits(&self) -> Limits {
         let usual = Limits::default();
         let time = |time: Option<Duration>, default| time.map_or(default, |time| time.0);
+        let bytes = |number: Option<u64>, unit, default| number.map_or(default, |n| (n as usize).saturating_mul(unit));
         Limits {
-            memory_bytes: self.memory_mib.map_or(usual.memory_bytes, |mib| (mib as usize).saturating_mul(1 << 20)),
+            memory_bytes: bytes(self.memory_mib, 1 << 20, usual.memory_bytes),
             evaluate: time(self.evaluate, usual.evaluate),
             evaluate_per_trace: time(self.evaluate_per_trace, usual.evaluate_per_trace),
             load: time(self.load, usual.load),
@@ -131,6 +145,12 @@ impl WasmLimits {
             max_failures: self.max_failures.unwrap_or(usual.max_failures),
             retry_after: time(self.retry_after, usual.retry_after),
             retry_traces: self.retry_traces.unwrap_or(usual.retry_traces),
+            state_bytes: bytes(self.state_kib, 1 << 10, usual.state_bytes),
+            recycle_percentage: self.recycle_percentage.unwrap_or(usual.recycle_percentage),
+            trial: Bounds {
+                items: self.trial_batches.unwrap_or(usual.trial.items),
+                bytes: bytes(self.trial_mib, 1 << 20, usual.trial.bytes),
+            },
         }
     }
 
@@ -138,6 +158,10 @@ impl WasmLimits {
         if self.memory_mib.is_some_and(|mib| !(1..=MAX_MEMORY_MIB).contains(&mib)) {
             let message = format!("policy {name:?}: memory_mib must be from 1 to {MAX_MEMORY_MIB}");
             check.problem(&format!("{path}.memory_mib"), message);
+        }
+        if self.recycle_percentage.is_some_and(|share| !(1..=100).contains(&share)) {
+            let message = format!("policy {name:?}: recycle_percentage must be from 1 to 100");
+            check.problem(&format!("{path}.recycle_percentage"), message);
         }
         let zero = |time: Option<Duration>| time.is_some_and(Duration::is_zero);
         let nothing = [
@@ -147,6 +171,7 @@ impl WasmLimits {
             ("retry_after", zero(self.retry_after)),
             ("max_failures", self.max_failures == Some(0)),
             ("retry_traces", self.retry_traces == Some(0)),
+            ("state_kib", self.state_kib == Some(0)),
         ];
         for (key, _) in nothing.into_iter().filter(|(_, is_nothing)| *is_nothing) {
             check.problem(&format!("{path}.{key}"), format!("policy {name:?}: {key} must be greater than 0"));

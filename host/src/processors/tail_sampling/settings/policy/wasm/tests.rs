@@ -1,5 +1,7 @@
 use crate::config::testing;
 use crate::processors::tail_sampling::Settings;
+use crate::wasm::Bounds;
+use crate::wasm::policy::Limits;
 
 /// What is wrong with these policies.
 fn problems(settings: &str) -> String {
@@ -32,6 +34,9 @@ fn what_can_not_be_meant_is_told() {
         ("limits: {retry_after: 0s}", "retry_after must be greater than 0"),
         ("limits: {max_failures: 0}", "max_failures must be greater than 0"),
         ("limits: {retry_traces: 0}", "retry_traces must be greater than 0"),
+        ("limits: {state_kib: 0}", "state_kib must be greater than 0"),
+        ("limits: {recycle_percentage: 0}", "recycle_percentage must be from 1 to 100"),
+        ("limits: {recycle_percentage: 101}", "recycle_percentage must be from 1 to 100"),
         ("limits: {evaluate: soon}", "soon"),
     ];
     for (block, expected) in cases {
@@ -40,6 +45,7 @@ fn what_can_not_be_meant_is_told() {
     }
     let good = [
         "limits: {memory_mib: 16, evaluate: 10ms, evaluate_per_trace: 0s, log_lines_per_second: 0}",
+        "limits: {state_kib: 64, recycle_percentage: 100, trial_batches: 0, trial_mib: 0}",
         "on_error: fallback, fallback: all",
         "mode: canary, canary: {module: q.wasm, share: 0.5%}",
         "mode: shadow, against: all",
@@ -67,4 +73,20 @@ fn fallbacks_form_no_circle_and_shadows_stand_alone() {
     assert!(policies(&[ALL, &and(shadow)]).contains("a shadow can not be a member of another policy"));
     let ingest = problems(&format!("sampling_strategy: span-ingest, policies: [{ALL}, {shadow}]"));
     assert!(ingest.contains("a shadow needs whole traces"), "{ingest}");
+}
+
+#[test]
+fn limits_are_in_the_units_of_their_names_and_the_usual_ones_where_unset() {
+    let limits = |yaml: &str| serde_yaml::from_str::<super::WasmLimits>(yaml).expect("good").limits();
+    assert_eq!(limits("{}"), Limits::default());
+    let usual = Limits::default();
+    for (yaml, expected) in [
+        ("memory_mib: 2", Limits { memory_bytes: 2 << 20, ..usual }),
+        ("state_kib: 3", Limits { state_bytes: 3 << 10, ..usual }),
+        ("recycle_percentage: 50", Limits { recycle_percentage: 50, ..usual }),
+        ("trial_batches: 4", Limits { trial: Bounds { items: 4, ..usual.trial }, ..usual }),
+        ("trial_mib: 5", Limits { trial: Bounds { bytes: 5 << 20, ..usual.trial }, ..usual }),
+    ] {
+        assert_eq!(limits(yaml), expected, "{yaml}");
+    }
 }
