@@ -265,6 +265,6 @@ tailrace_sdk::export!(
     transforms: [
         transforms::Passes, transforms::Copies, transforms::Doubles, transforms::Discards, transforms::Empties,
         transforms::Panics, transforms::Loops, transforms::Hogs, transforms::Garbles, transforms::Bloats, transforms::Errs,
-        transforms::Contrary, transforms::Picky
+        transforms::Chatters, transforms::Contrary, transforms::Picky
     ]
 );

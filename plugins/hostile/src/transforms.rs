@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use tailrace_sdk::otlp::Signal;
-use tailrace_sdk::{Diagnostics, Outcome, Transform};
+use tailrace_sdk::{Diagnostics, Level, Outcome, Transform, log};
 
 use crate::None;
 
@@ -48,6 +48,10 @@ transform!(Garbles, "garbles", "Gives back what is no request.", |_signal, reque
 )));
 transform!(Bloats, "bloats", "Gives back 30 MiB.", |_signal, _request| Ok(Outcome::Replaced(vec![0x0a; 30 << 20])));
 transform!(Errs, "errs", "Answers with an error.", |signal, _request| Err(format!("no opinion on {signal}")));
+transform!(Chatters, "chatters", "Logs a line.", |signal, _request| {
+    log(Level::Info, &format!("shown {signal}"));
+    Ok(Outcome::Unchanged)
+});
 
 /// Leaves everything as it is, under the name of the example that masks; panics if it is to mask `panic`.
 pub struct Contrary {

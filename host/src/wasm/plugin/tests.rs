@@ -1,5 +1,6 @@
 use super::*;
 use crate::wasm::Wasm;
+use crate::wasm::engine::{Runtime, settings};
 use crate::wasm::testing::{Dir, HOSTILE, hostile};
 
 fn load(bytes: &[u8]) -> Result<Arc<Plugin>, PluginError> {
@@ -48,6 +49,40 @@ fn what_is_no_plugin_is_told_so() {
 fn an_export_of_another_shape_does_not_link() {
     let bytes = component(r#"(instance $i) (export "tailrace:plugin/sampling@0.1.0" (instance $i))"#);
     assert!(matches!(load(&bytes), Err(PluginError::Compile(_))));
+}
+
+/// Components that hand texts to each other, each with a memory of its own.
+const COMPOSED: &str = r#"(component
+  (component $callee
+    (core module $m (memory (export "memory") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)
+      (func (export "f") (param i32 i32)))
+    (core instance $i (instantiate $m))
+    (func (export "f") (param "text" string)
+      (canon lift (core func $i "f") (memory $i "memory") (realloc (func $i "realloc")))))
+  (component $caller
+    (import "f" (func $f (param "text" string)))
+    (core module $libc (memory (export "memory") 1))
+    (core instance $libc (instantiate $libc))
+    (core func $lowered (canon lower (func $f) (memory $libc "memory")))
+    (core module $m (import "" "f" (func $f (param i32 i32)))
+      (func (export "g") (call $f (i32.const 0) (i32.const 4))))
+    (core instance $i (instantiate $m (with "" (instance (export "f" (func $lowered))))))
+    (func (export "g") (canon lift (core func $i "g"))))
+  (instance $callee (instantiate $callee))
+  (instance $caller (instantiate $caller (with "f" (func $callee "f"))))
+  (export "g" (func $caller "g")))"#;
+
+/// wasmtime 48 panics at composed components if multi-memory is off, which is why it is on: a panic of the compiler to be had.
+#[test]
+fn a_panic_of_the_compiler_is_an_error() {
+    let source = || Source::embedded(&wat::parse_str(COMPOSED).expect("good text"));
+    let mut settings = settings();
+    let usual = Runtime::with(&settings, false).expect("an engine");
+    assert!(compile(&usual, &source()).is_ok());
+    let odd = Runtime::with(settings.wasm_multi_memory(false), false).expect("an engine");
+    let error = compile(&odd, &source()).err().expect("it can not").to_string();
+    assert!(error.starts_with("does not compile: the engine panicked: "), "{error}");
 }
 
 #[test]

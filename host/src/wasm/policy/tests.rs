@@ -3,13 +3,29 @@ mod hostile;
 use serde_json::json;
 
 use super::*;
-use crate::wasm::testing::{all, columns, count, cx, embedded, hostile, policies, spec, specs};
+use crate::wasm::testing::{all, columns, count, cx, embedded, hostile, policies, spec, specs, with_broken_log};
 
 fn short(kind: &str, config: serde_json::Value) -> PolicySpec {
     let mut spec = spec(&hostile(), kind, config);
     spec.limits.evaluate = Duration::from_millis(20);
     spec.limits.evaluate_per_trace = Duration::ZERO;
     spec
+}
+
+#[test]
+fn a_panic_of_the_host_costs_the_vote_and_the_instance() {
+    let cx = cx();
+    let counts = spec(&hostile(), "counts", json!({"every": 2}));
+    let mut policies = policies(&cx, vec![spec(&hostile(), "chatters", json!({})), counts]);
+    policies.load(columns(3));
+    assert_eq!(policies.evaluate(1, &[0]).expect("votes").verdicts, [0]);
+    let failure = with_broken_log(|| policies.evaluate(0, &[0, 1])).expect_err("the host panics");
+    let expected = (Reason::HostPanic, "the engine panicked: the log is broken");
+    assert_eq!((failure.reason, failure.message.as_str()), expected);
+    assert_eq!(policies.evaluate(1, &[1]).expect("votes").verdicts, [1], "the other one lost neither vote nor state");
+    assert_eq!(policies.evaluate(0, &[0, 1]).expect("votes").verdicts, [1, 1]);
+    assert_eq!(count(&cx, "tailrace_plugin_failures", &[("reason", "host_panic")]), 1);
+    assert_eq!(count(&cx, "tailrace_plugin_recycled", &[("why", "failure")]), 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@ use tailrace_otlp::wire;
 
 use super::*;
 use crate::pipeline::Rope;
-use crate::wasm::testing::{count, cx, embedded, hostile};
+use crate::wasm::testing::{count, cx, embedded, hostile, with_broken_log};
 
 fn spec(kind: &str) -> TransformSpec {
     let limits = TransformLimits {
@@ -79,6 +79,17 @@ fn each_failure_has_its_reason_and_leaves_a_working_transform() {
 }
 
 #[test]
+fn a_panic_of_the_host_costs_the_answer_and_the_instance() {
+    let cx = cx();
+    let transform = Transform::new(spec("chatters"), &cx).expect("a good configuration");
+    let failure = with_broken_log(|| transform.apply(Signal::Logs, &request(1))).expect_err("the host panics");
+    let expected = (Reason::HostPanic, "the engine panicked: the log is broken");
+    assert_eq!((failure.reason, failure.message.as_str()), expected);
+    assert_eq!(cx.host.memory.outside_bytes(), 0, "its instance is gone");
+    assert_eq!(transform.apply(Signal::Logs, &request(1)), Ok(Outcome::Unchanged));
+}
+
+#[test]
 fn the_breaker_stops_asking() {
     let cx = cx();
     let mut bad = spec("errs");
@@ -149,7 +160,8 @@ fn a_component_of_both_worlds_offers_both() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_wait_for_a_thread_and_not_for_ever() {
     let cx = cx();
-    let pool = Pool::start(spec("passes"), &Path::root(), 2, Duration::from_secs(30), &cx).expect("a good configuration");
+    let pool =
+        Pool::start(spec("passes"), &Path::root(), 2, Duration::from_secs(30), &cx).expect("a good configuration");
     let pool = Arc::new(pool);
     let all = (0..200).map(|_| {
         let pool = pool.clone();
