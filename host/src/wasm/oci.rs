@@ -16,6 +16,7 @@ mod http;
 mod manifest;
 mod reference;
 mod store;
+mod token;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-/// A user of a registry.
+/// What a user of a registry has.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Credentials {
-    user: String,
-    secret: String,
+pub(super) enum Credentials {
+    /// A name and a password, as the value of a header.
+    Password(String),
+    /// An identity token, which the registry's token service takes for a token of the registry.
+    Identity(String),
 }
 
 impl Credentials {
-    /// The header's value.
-    pub(super) fn basic(&self) -> String {
-        format!("Basic {}", STANDARD.encode(format!("{}:{}", self.user, self.secret)))
+    fn password(user: &str, secret: &str) -> Self {
+        Self::Password(format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))))
     }
 }
+
+/// The name that says of a helper's secret that it is an identity token.
+const IDENTITY: &str = "<token>";
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -42,6 +46,9 @@ struct Auth {
     pair: String,
     username: String,
     password: String,
+    /// Where there is one, docker takes it and no password.
+    #[serde(rename = "identitytoken")]
+    identity_token: String,
 }
 
 /// What a helper answers.
@@ -56,13 +63,15 @@ struct Answer {
 const HELPER_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_ANSWER_BYTES: u64 = 64 << 10;
 
-/// The credentials for a registry, `None` if nobody gave any.
-pub(super) fn find(registry: &str) -> Result<Option<Credentials>, String> {
+/// Where docker keeps its configuration.
+pub(super) fn folder() -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let Some(dir) = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker"))) else {
-        return Ok(None);
-    };
-    let path = dir.join("config.json");
+    set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")))
+}
+
+/// The credentials for a registry, `None` if nobody gave any.
+pub(super) fn find(docker: &Path, registry: &str) -> Result<Option<Credentials>, String> {
+    let path = docker.join("config.json");
     let Ok(text) = fs::read(&path) else { return Ok(None) };
     let config: Config = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     config.find(registry)
@@ -88,12 +97,15 @@ impl Config {
 
 impl Auth {
     fn credentials(&self) -> Option<Credentials> {
+        if !self.identity_token.is_empty() {
+            return Some(Credentials::Identity(self.identity_token.clone()));
+        }
         if !self.username.is_empty() {
-            return Some(Credentials { user: self.username.clone(), secret: self.password.clone() });
+            return Some(Credentials::password(&self.username, &self.password));
         }
         let pair = String::from_utf8(STANDARD.decode(&self.pair).ok()?).ok()?;
         let (user, secret) = pair.split_once(':')?;
-        Some(Credentials { user: user.to_owned(), secret: secret.to_owned() })
+        Some(Credentials::password(user, secret))
     }
 }
 
@@ -134,7 +146,10 @@ fn ask(helper: &str, registry: &str) -> Result<Option<Credentials>, String> {
     }
     let answer = reader.join().unwrap_or_default();
     let answer: Answer = serde_json::from_slice(&answer).map_err(|_| format!("{program} gave no credentials"))?;
-    Ok(Some(Credentials { user: answer.username, secret: answer.secret }))
+    Ok(Some(match answer.username.as_str() {
+        IDENTITY => Credentials::Identity(answer.secret),
+        user => Credentials::password(user, &answer.secret),
+    }))
 }
 
 #[cfg(test)]
@@ -144,7 +159,13 @@ mod tests {
     fn found(config: serde_json::Value, registry: &str) -> Option<String> {
         let config: Config = serde_json::from_value(config).expect("good");
         let found = config.find(registry).expect("no helper");
-        found.map(|found| format!("{} {}", found.user, found.secret))
+        found.map(|found| match found {
+            Credentials::Password(basic) => {
+                let pair = STANDARD.decode(basic.trim_start_matches("Basic ")).expect("base64");
+                String::from_utf8(pair).expect("text")
+            }
+            Credentials::Identity(token) => format!("the token {token}"),
+        })
     }
 
     #[test]
@@ -154,12 +175,14 @@ mod tests {
             "https://s.example": {"username": "you", "password": "known"},
             "https://index.docker.io/v1/": {"auth": STANDARD.encode("hub:x")},
             "empty.example": {},
+            "t.example": {"auth": STANDARD.encode("<token>:"), "identitytoken": "long"},
         }, "HttpHeaders": {"x": "y"}});
         let find = |registry| found(config.clone(), registry);
-        assert_eq!(find("r.example:5000").as_deref(), Some("me se:cret"));
-        assert_eq!(find("s.example").as_deref(), Some("you known"));
-        assert_eq!(find("docker.io").as_deref(), Some("hub x"));
+        assert_eq!(find("r.example:5000").as_deref(), Some("me:se:cret"));
+        assert_eq!(find("s.example").as_deref(), Some("you:known"));
+        assert_eq!(find("docker.io").as_deref(), Some("hub:x"));
         assert_eq!(find("empty.example"), None);
+        assert_eq!(find("t.example").as_deref(), Some("the token long"));
         assert_eq!(find("r.example"), None);
     }
 

@@ -1,17 +1,17 @@
-//! Reading from a registry: the distribution API over HTTP, with its way to get a token.
+//! Reading from a registry: the distribution API over HTTP.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, LOCATION, USER_AGENT, WWW_AUTHENTICATE};
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, USER_AGENT, WWW_AUTHENTICATE};
+use http::{Request, StatusCode, Uri, request};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use parking_lot::Mutex;
-use serde::Deserialize;
 use url::Url;
 
 use super::credentials;
@@ -29,28 +29,29 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// An answer to one request; a large blob over a slow line takes a while.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 const MAX_REDIRECTS: usize = 5;
-const MAX_TOKEN_BYTES: u64 = 64 << 10;
 
 /// One repository.
 pub(super) struct Registry {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// `https://host/v2/name`.
     base: String,
     /// The registry, as docker's configuration calls it.
-    host: String,
+    pub(super) host: String,
+    /// The folder of docker's configuration.
+    pub(super) docker: Option<PathBuf>,
     plaintext: bool,
     /// The header that the registry last took.
     authorization: Mutex<Option<String>>,
 }
 
 /// Why a request failed, and whether the same may succeed later.
-struct Failed {
+pub(super) struct Failed {
     why: String,
     passing: bool,
 }
 
 impl Failed {
-    fn for_good(why: impl Into<String>) -> Self {
+    pub(super) fn for_good(why: impl Into<String>) -> Self {
         Self { why: why.into(), passing: false }
     }
 
@@ -59,10 +60,10 @@ impl Failed {
     }
 }
 
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     challenge: Option<String>,
-    body: Bytes,
+    pub(super) body: Bytes,
 }
 
 impl Registry {
@@ -80,6 +81,7 @@ impl Registry {
             client: Client::builder(TokioExecutor::new()).build(connector.wrap_connector(tcp)),
             base: format!("{scheme}://{address}/v2/{}", reference.name),
             host,
+            docker: credentials::folder(),
             plaintext,
             authorization: Mutex::default(),
         })
@@ -121,43 +123,21 @@ impl Registry {
         }
     }
 
-    /// The header that answers a challenge.
-    async fn authorize(&self, challenge: &str) -> Result<String, Failed> {
-        let host = self.host.clone();
-        let asked = tokio::task::spawn_blocking(move || credentials::find(&host)).await;
-        let credentials = asked.map_err(|error| Failed::for_good(error.to_string()))?.map_err(Failed::for_good)?;
-        let basic = credentials.map(|credentials| credentials.basic());
-        let challenge = Challenge::parse(challenge);
-        let Some(realm) = challenge.realm.filter(|_| challenge.is_bearer) else {
-            return basic.ok_or_else(|| Failed::for_good("401: docker's configuration has no credentials for it"));
-        };
-        let mut url = Url::parse(&realm).map_err(|error| Failed::for_good(format!("its token service: {error}")))?;
-        for (key, value) in [("service", challenge.service), ("scope", challenge.scope)] {
-            if let Some(value) = value {
-                url.query_pairs_mut().append_pair(key, &value);
-            }
-        }
-        let answer = self.follow(url.as_str(), basic, MAX_TOKEN_BYTES).await?;
-        if answer.status != StatusCode::OK {
-            return Err(Failed::for_good(format!("its token service answers {}", answer.status)));
-        }
-        let token: Token = serde_json::from_slice(&answer.body)
-            .map_err(|error| Failed::for_good(format!("its token service's answer: {error}")))?;
-        let token = token.token.or(token.access_token);
-        let token = token.ok_or_else(|| Failed::for_good("its token service gave no token"))?;
-        Ok(format!("Bearer {token}"))
-    }
-
     /// One request and where it is sent on to. Credentials go to the host that they are for and no other.
-    async fn follow(&self, url: &str, authorization: Option<String>, max_bytes: u64) -> Result<Answer, Failed> {
+    pub(super) async fn follow(
+        &self,
+        url: &str,
+        authorization: Option<String>,
+        max_bytes: u64,
+    ) -> Result<Answer, Failed> {
         let mut url = Url::parse(url).map_err(|error| Failed::for_good(error.to_string()))?;
         let mut authorization = authorization;
         for _ in 0..=MAX_REDIRECTS {
-            if url.scheme() != "https" && !self.plaintext {
-                return Err(Failed::for_good(format!("{url} is not https")));
+            let mut request = Request::get(self.uri(&url)?).header(ACCEPT, MANIFESTS);
+            if let Some(authorization) = &authorization {
+                request = request.header(AUTHORIZATION, authorization);
             }
-            let response = tokio::time::timeout(REQUEST_TIMEOUT, self.once(&url, authorization.as_deref(), max_bytes));
-            let (answer, location) = response.await.map_err(|_| Failed::passing("no answer in time"))??;
+            let (answer, location) = self.once(request, Full::default(), max_bytes).await?;
             let Some(location) = location.filter(|_| answer.status.is_redirection()) else { return Ok(answer) };
             let next =
                 url.join(&location).map_err(|error| Failed::for_good(format!("sent on to {location:?}: {error}")))?;
@@ -169,19 +149,39 @@ impl Registry {
         Err(Failed::for_good("sent on too often"))
     }
 
+    /// Sends a form, and is not sent on.
+    pub(super) async fn post(&self, url: &Url, form: String, max_bytes: u64) -> Result<Answer, Failed> {
+        let request = Request::post(self.uri(url)?).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let (answer, _) = self.once(request, form.into(), max_bytes).await?;
+        Ok(answer)
+    }
+
+    fn uri(&self, url: &Url) -> Result<Uri, Failed> {
+        if url.scheme() != "https" && !self.plaintext {
+            return Err(Failed::for_good(format!("{url} is not https")));
+        }
+        url.as_str().parse().map_err(|error: http::uri::InvalidUri| Failed::for_good(error.to_string()))
+    }
+
+    /// One request in the time that it may take; its answer and where it is sent on to.
     async fn once(
         &self,
-        url: &Url,
-        authorization: Option<&str>,
+        request: request::Builder,
+        body: Full<Bytes>,
         max_bytes: u64,
     ) -> Result<(Answer, Option<String>), Failed> {
-        let uri: Uri =
-            url.as_str().parse().map_err(|error: http::uri::InvalidUri| Failed::for_good(error.to_string()))?;
-        let mut request = Request::get(uri).header(ACCEPT, MANIFESTS).header(USER_AGENT, user_agent());
-        if let Some(authorization) = authorization {
-            request = request.header(AUTHORIZATION, authorization);
-        }
-        let request = request.body(Empty::new()).map_err(|error| Failed::for_good(error.to_string()))?;
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.at_leisure(request, body, max_bytes));
+        answer.await.map_err(|_| Failed::passing("no answer in time"))?
+    }
+
+    async fn at_leisure(
+        &self,
+        request: request::Builder,
+        body: Full<Bytes>,
+        max_bytes: u64,
+    ) -> Result<(Answer, Option<String>), Failed> {
+        let request = request.header(USER_AGENT, user_agent()).body(body);
+        let request = request.map_err(|error| Failed::for_good(error.to_string()))?;
         let response = self.client.request(request).await.map_err(|error| Failed::passing(whole(&error)))?;
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (status, challenge, location) = (response.status(), text(WWW_AUTHENTICATE), text(LOCATION));
@@ -194,71 +194,8 @@ impl Registry {
     }
 }
 
-/// What a token service answers.
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
-}
-
 /// An error with what caused it.
 fn whole(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// `WWW-Authenticate`.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Challenge {
-    is_bearer: bool,
-    realm: Option<String>,
-    service: Option<String>,
-    scope: Option<String>,
-}
-
-impl Challenge {
-    fn parse(header: &str) -> Self {
-        let (scheme, mut rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
-        let mut challenge = Self { is_bearer: scheme.eq_ignore_ascii_case("bearer"), ..Self::default() };
-        while let Some((key, after)) = rest.split_once('=') {
-            let (value, after) = match after.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) {
-                Some(found) => found,
-                None => after.split_once(',').unwrap_or((after, "")),
-            };
-            match key.trim_matches([' ', ',']).to_ascii_lowercase().as_str() {
-                "realm" => challenge.realm = Some(value.to_owned()),
-                "service" => challenge.service = Some(value.to_owned()),
-                "scope" => challenge.scope = Some(value.to_owned()),
-                _ => {}
-            }
-            rest = after;
-        }
-        challenge
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn challenges_are_read() {
-        let some = |text: &str| Some(text.to_owned());
-        let bearer =
-            r#"Bearer realm="https://auth.example/token",service="r.example",scope="repository:a/b:pull,push""#;
-        let expected = Challenge {
-            is_bearer: true,
-            realm: some("https://auth.example/token"),
-            service: some("r.example"),
-            scope: some("repository:a/b:pull,push"),
-        };
-        assert_eq!(Challenge::parse(bearer), expected);
-        let basic = Challenge::parse("Basic realm=x, charset=\"UTF-8\"");
-        assert_eq!((basic.is_bearer, basic.realm), (false, some("x")));
-        assert_eq!(Challenge::parse(""), Challenge::default());
-        assert_eq!(
-            Challenge::parse("Bearer realm=\"open"),
-            Challenge { is_bearer: true, realm: some("\"open"), ..Challenge::default() }
-        );
-    }
 }
