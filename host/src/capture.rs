@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::config::types::Duration;
+use crate::console;
 use crate::recording::{Content, Reader, Rule, Trailer, With};
 use crate::remote::Admin;
 
@@ -70,7 +71,7 @@ impl Capture {
         }
         fs::rename(&part, output).with_context(|| format!("can not write {}", output.display()))?;
         let trailer = trailer(output)?.context("the host ended the recording early: it is shutting down")?;
-        println!("{}", told(&trailer, output));
+        console::out(&format!("{}\n", told(&trailer, output)))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -10,13 +10,14 @@ mod args;
 mod components;
 mod print;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
 use self::args::{Args, Command, Inputs, Process, ReportFormat};
 use crate::config::{self, Loaded, Problems, Source};
+use crate::console;
 use crate::pipeline::Cx;
 use crate::pipeline::run::{self, Explain, Load, Options};
 
@@ -32,7 +33,7 @@ pub fn run() -> ExitCode {
     match dispatch(args) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("Error: {error:#}");
+            console::err(format_args!("Error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -111,16 +112,13 @@ fn explain(problems: &Problems) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = problems.render(colour);
     if !text.is_empty() {
-        eprintln!("{text}");
+        console::err(text);
     }
 }
 
-/// To stdout; a reader that has gone away (`| head`) is no failure.
 fn write_out(text: &str) -> anyhow::Result<ExitCode> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    console::out(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Inputs {

@@ -7,7 +7,8 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::config::types::Duration;
-use crate::plugin::{Format, write_out};
+use crate::console;
+use crate::plugin::Format;
 use crate::remote::Admin;
 
 /// A decision with all votes.
@@ -102,13 +103,13 @@ impl Explain {
         );
         let found: Vec<Explanation> = self.admin.get(&format!("/v1/explain/{id}"))?;
         match self.format {
-            Format::Json => write_out(&format!("{}\n", serde_json::to_string_pretty(&found)?))?,
+            Format::Json => console::out(&format!("{}\n", serde_json::to_string_pretty(&found)?))?,
             Format::Text if found.is_empty() => {
-                eprintln!(
+                console::err(format_args!(
                     "Error: no decision on a trace {id}… is remembered: it is undecided, decided too long ago, or never came"
-                );
+                ));
             }
-            Format::Text => write_out(&found.iter().map(Explanation::told).collect::<Vec<_>>().join("\n"))?,
+            Format::Text => console::out(&found.iter().map(Explanation::told).collect::<Vec<_>>().join("\n"))?,
         }
         Ok(if found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

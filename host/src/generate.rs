@@ -25,6 +25,8 @@ use anyhow::Context as _;
 pub use options::{Common, Compression, Generate, Logs, MetricType, Metrics, Traces};
 pub use report::Report;
 
+use crate::console;
+
 /// A request with so many traces as `tailrace generate traces` makes them, that end `now` (Unix nanoseconds): the same each time.
 pub fn traces(traces: usize, spans: usize, now: u64) -> anyhow::Result<Vec<u8>> {
     #[derive(clap::Parser)]
@@ -48,7 +50,7 @@ impl Generate {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
         let report = runtime.block_on(self.send())?;
-        println!("{report}");
+        console::out(&format!("{report}\n"))?;
         let nothing = report.accepted == 0 && report.sent > 0;
         Ok(if nothing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

@@ -2,10 +2,13 @@
 //!
 //! Folder = kind, file = the component's canonical type. See `ARCHITECTURE.md` for the map and the invariants.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod connectors;
+mod console;
 pub mod explain;
 pub mod exporters;
 pub mod extensions;

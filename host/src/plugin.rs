@@ -13,7 +13,6 @@ mod replay;
 mod sdk;
 mod test;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -70,13 +69,5 @@ fn config_argument(argument: &str) -> anyhow::Result<serde_json::Value> {
             let text = std::fs::read(path).with_context(|| format!("can not read {path}"))?;
             serde_json::from_slice(&text).with_context(|| format!("{path} is not JSON"))
         }
-    }
-}
-
-/// To stdout; a reader that has gone away (`| head`) is no failure.
-pub(crate) fn write_out(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
     }
 }

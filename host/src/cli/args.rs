@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use crate::capture::Capture;
 use crate::config::Source;
 use crate::config::types::{Duration, DurationError};
+use crate::console;
 use crate::explain::Explain;
 use crate::generate::Generate;
 use crate::plugin::Plugin;
@@ -161,7 +162,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, Ex
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("Error: {}", complaint(&error));
+            console::err(format_args!("Error: {}", complaint(&error)));
             ExitCode::FAILURE
         }
     })

@@ -1,6 +1,5 @@
 //! The life of the process: start, signals, end.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::service::{Service, is_same};
 use super::task::said;
 use crate::config::{Config, Loaded};
+use crate::console;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Desc;
 
@@ -62,9 +62,8 @@ fn runtime(workers: Option<usize>) -> std::io::Result<Runtime> {
 }
 
 /// Says why the process ends.
-#[expect(clippy::print_stderr, reason = "this is what the user reads when there is no log")]
 fn failed(error: &str) -> ExitCode {
-    eprintln!("Error: {error}");
+    console::err(format_args!("Error: {error}"));
     ExitCode::FAILURE
 }
 
@@ -223,8 +222,9 @@ fn catch_panics(telemetry: &Telemetry) {
 
 /// Tells on standard output what runs and what to do next.
 fn announce(service: &Service, next: &str) {
-    // Nobody may be reading.
-    let _ = std::io::stdout().write_all(announcement(service, next).as_bytes());
+    if let Err(error) = console::out(&announcement(service, next)) {
+        tracing::debug!("what runs could not be announced: {error:#}");
+    }
 }
 
 fn announcement(service: &Service, next: &str) -> String {

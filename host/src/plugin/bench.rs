@@ -30,7 +30,8 @@ use self::fit::{Fit, fit};
 use self::measure::{Sample, Upkeep};
 use super::budget::{Budget, Bytes, nanoseconds};
 use super::test::cases::Cases;
-use super::{Format, config_argument, locate, otlp, write_out};
+use super::{Format, config_argument, locate, otlp};
+use crate::console;
 use crate::generate;
 use crate::processors::tail_sampling::offline::Offline;
 use crate::wasm::policy::{Limits, OnError, PolicySpec};
@@ -107,7 +108,7 @@ impl Bench {
 
         let budget = self.budget().or(cases.budget.unwrap_or_default());
         let report = Report { plugin, kind: spec.kind, samples, upkeep, budget };
-        write_out(&match self.format {
+        console::out(&match self.format {
             Format::Text => report.text(),
             Format::Json => format!("{:#}\n", report.json()),
         })?;

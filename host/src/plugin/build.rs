@@ -19,6 +19,7 @@ use clap::Args;
 
 use self::project::Project;
 use super::sdk::Language;
+use crate::console;
 use crate::wasm::{Inspected, Wasm};
 
 /// `tailrace plugin build [DIR]`.
@@ -95,9 +96,6 @@ fn report(output: &Path) -> anyhow::Result<()> {
         bail!("{}: {why}", output.display());
     }
     let offers: Vec<_> = manifest.kinds.iter().chain(&manifest.transforms).map(|kind| kind.name.as_str()).collect();
-    println!("file     {}", output.display());
-    println!("size     {bytes} bytes");
-    println!("digest   sha256:{digest}");
-    println!("offers   {}", offers.join(", "));
-    Ok(())
+    let (file, offers) = (output.display(), offers.join(", "));
+    console::out(&format!("file     {file}\nsize     {bytes} bytes\ndigest   sha256:{digest}\noffers   {offers}\n"))
 }

@@ -9,7 +9,8 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Format, config_argument, write_out};
+use super::{Format, config_argument};
+use crate::console;
 use crate::pipeline::Cx;
 use crate::wasm::policy::{Fields, Limits, Needs, OnError, Policies, PolicySpec, Scope};
 use crate::wasm::{Inspected, ManifestKind, Plugin, Wasm};
@@ -89,8 +90,8 @@ impl Inspect {
             }
         }
         match self.format {
-            Format::Text => write_out(&report.text())?,
-            Format::Json => write_out(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
+            Format::Text => console::out(&report.text())?,
+            Format::Json => console::out(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
         }
         Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
 use super::sdk::Language;
+use crate::console;
 
 /// `tailrace plugin new NAME --lang LANGUAGE`.
 #[derive(Debug, Args)]
@@ -99,8 +100,10 @@ impl New {
             fs::write(&path, self.content(&path, content))
                 .with_context(|| format!("can not write {}", path.display()))?;
         }
-        println!("{} is a sampling policy that builds as it stands. Next:\n", dir.display());
-        println!("  cd {}\n  tailrace plugin build\n  tailrace plugin test", dir.display());
+        let dir = dir.display();
+        console::out(&format!(
+            "{dir} is a sampling policy that builds as it stands. Next:\n\n  cd {dir}\n  tailrace plugin build\n  tailrace plugin test\n"
+        ))?;
         Ok(ExitCode::SUCCESS)
     }
 

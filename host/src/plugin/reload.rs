@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Format, write_out};
+use super::Format;
+use crate::console;
 use crate::remote::Admin;
 
 /// `tailrace plugin reload`.
@@ -26,9 +27,9 @@ impl Reload {
         let checked: Vec<Value> = self.admin.post("/v1/plugins/reload", &json!({"component": self.component}))?;
         let is_refused = checked.iter().any(|checked| checked["outcome"] == "refused");
         match self.format {
-            Format::Json => write_out(&format!("{}\n", serde_json::to_string_pretty(&checked)?))?,
-            Format::Text if checked.is_empty() => write_out("no plugins from files\n")?,
-            Format::Text => write_out(&checked.iter().map(told).collect::<String>())?,
+            Format::Json => console::out(&format!("{}\n", serde_json::to_string_pretty(&checked)?))?,
+            Format::Text if checked.is_empty() => console::out("no plugins from files\n")?,
+            Format::Text => console::out(&checked.iter().map(told).collect::<String>())?,
         }
         Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

@@ -19,9 +19,10 @@ use serde_json::Value;
 
 use self::report::{Disagreement, Report};
 use self::side::{Answer, Side};
-use super::{Format, config_argument, write_out};
+use super::{Format, config_argument};
 use crate::config::types::Duration;
 use crate::config::{self, Source};
+use crate::console;
 use crate::processors::tail_sampling::Settings;
 use crate::recording::{Content, Decision, Occasion, Reader, Roster, Rule, Slice, Trace};
 
@@ -100,7 +101,7 @@ impl Replay {
             Format::Json => format!("{}\n", serde_json::to_string_pretty(&report)?),
             Format::Text => report.told(),
         };
-        write_out(&said)?;
+        console::out(&said)?;
         let failed = self.fail_on_disagreement && report.disagreements > 0;
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

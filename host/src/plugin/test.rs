@@ -38,7 +38,8 @@ use self::cases::Cases;
 use self::report::Report;
 use self::run::Runner;
 use super::capture::Capture;
-use super::{Format, locate, write_out};
+use super::{Format, locate};
+use crate::console;
 use crate::wasm::Wasm;
 
 /// `tailrace plugin test [DIR|FILE.wasm]`.
@@ -73,7 +74,7 @@ impl Test {
         if let Some(path) = &self.junit {
             std::fs::write(path, report.junit()).with_context(|| format!("can not write {}", path.display()))?;
         }
-        write_out(&match self.format {
+        console::out(&match self.format {
             Format::Text => report.text(),
             Format::Json => report.json(),
         })?;

@@ -125,6 +125,38 @@ fn version_and_completion() {
     }
 }
 
+/// As with `| head -1`: whoever reads has gone before all is written.
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = folder.path().join("keep-all").display().to_string();
+    let (_folder, wrong) = file("receivers: {nonsense: {}}");
+    for (arguments, code) in [
+        (&["plugin", "new", "keep-all", "--dir", &project][..], 0),
+        (&["components"], 0),
+        (&["completion", "bash"], 0),
+        (&["plugin", "--help"], 0),
+        (&["--version"], 0),
+        (&["validate", "--config", &wrong], 1),
+        (&["validate", "--config", &wrong, "--format", "json"], 1),
+        (&["--config", &wrong], 1),
+        (&["plugin", "inspect", &wrong], 1),
+        (&["--bogus"], 1),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let status = Command::new(binary())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(writer.try_clone().expect("a second handle"))
+            .stdout(writer)
+            .status()
+            .expect("the binary runs");
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+    assert!(folder.path().join("keep-all/Cargo.toml").exists());
+}
+
 #[test]
 fn print_config_fills_in_defaults_and_hides_secrets() {
     let gateway = data("seed-configs/article-gateway.yaml").display().to_string();

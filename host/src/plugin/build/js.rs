@@ -6,6 +6,7 @@ use std::process::Command;
 use super::component::WORLD;
 use super::project::Project;
 use super::{Built, tool};
+use crate::console;
 
 const COMPILER: &str = "componentize-qjs";
 const HELP: &str = "Install Node.js 20 or newer.";
@@ -28,7 +29,7 @@ fn compiler(dir: &Path) -> anyhow::Result<Command> {
         if tool::works(COMPILER, &["--version"]) {
             return Ok(Command::new(COMPILER));
         }
-        eprintln!("installing {COMPILER} into {}", dir.join("node_modules").display());
+        console::err(format_args!("installing {COMPILER} into {}", dir.join("node_modules").display()));
         tool::run(Command::new("npm").args(["install", "--no-fund", "--no-audit"]).current_dir(dir), HELP)?;
     }
     Ok(Command::new(own))

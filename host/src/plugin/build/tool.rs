@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{anyhow, bail};
 
+use crate::console;
+
 /// Runs a compiler; what it has to say goes where ours goes. `help` is for whoever does not have it.
 pub(super) fn run(command: &mut Command, help: &str) -> anyhow::Result<()> {
     // Ours is for the result.
@@ -59,7 +61,7 @@ pub(super) fn python(dir: &Path, module: &str) -> anyhow::Result<PathBuf> {
     if let Some(python) = known.into_iter().flatten().find(|python| works(python, &["-c", &import])) {
         return Ok(python);
     }
-    eprintln!("installing {module} into {}", dir.join(".venv").display());
+    console::err(format_args!("installing {module} into {}", dir.join(".venv").display()));
     let help = "Install Python 3.10 or newer with venv and pip (Debian: apt-get install python3-venv).";
     run(Command::new("python3").args(["-m", "venv", "--clear", ".venv"]).current_dir(dir), help)?;
     let requirements = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];
