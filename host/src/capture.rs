@@ -34,7 +34,8 @@ pub struct Capture {
     /// Ends after so many traces.
     #[arg(long, default_value_t = 0, value_name = "N")]
     max_traces: u64,
-    /// Attributes whose values do not leave the host, wherever they stand: `user.email,http.request.header.*`. Case does not matter.
+    /// Attributes whose values do not leave the host, wherever they stand: `user.email,http.request.header.*`. Case does not matter. Nor
+    /// does the state that policies keep, which may hold such values: in a replay, those begin anew.
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     redact: Vec<String>,
     /// What stands in their place: `[REDACTED]`, or a hash that keeps equal values equal within the recording.

@@ -5,6 +5,9 @@
 //! plugin, kind and configuration, else with the same plugin and kind) is asked about the traces that it was asked about then, begins with
 //! the state it had, and where it gave no vote then, for a reason that lay in the machine, it gives none now. Any other policy is asked
 //! about all traces. Of plain OTLP files, batches are made up, see [`crate::recording::Rule`].
+//!
+//! A redacted recording has no state of policies in it, as that may hold what was redacted: those that keep some begin anew, which the
+//! report says with their names.
 
 mod report;
 mod side;
@@ -88,6 +91,7 @@ impl Replay {
             match content {
                 Content::Head(head) => run.report.redacted = head.redacted,
                 Content::Roster(roster) => {
+                    run.report.note_stateless(&roster);
                     a.meet(&roster)?;
                     b.as_mut().map_or(Ok(()), |b| b.meet(&roster))?;
                     run.roster = roster;

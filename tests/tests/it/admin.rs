@@ -160,8 +160,13 @@ async fn a_capture_under_load_replays_exactly() {
 async fn a_redacted_capture_holds_no_secret() {
     let backend = Backend::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let policies = "      - {name: mail, type: string_attribute, string_attribute: {key: user.email, values: [x]}}\n";
-    let host = Setup::new(config(backend.address(), folder.path(), policies, "")).start().await;
+    let hostile = plugin("hostile");
+    let policies = format!(
+        "      - {{name: mail, type: string_attribute, string_attribute: {{key: user.email, values: [x]}}}}
+      - {{name: third, type: wasm, wasm: {{module: '{}', policy: counts, config: {{every: 3}}}}}}\n",
+        hostile.display()
+    );
+    let host = Setup::new(config(backend.address(), folder.path(), &policies, "")).start().await;
     let stop = Arc::new(AtomicBool::new(false));
     let load = load(&host, &stop);
     for (with, sign) in [("text", "[REDACTED]"), ("hash", "hash:")] {
@@ -174,6 +179,19 @@ async fn a_redacted_capture_holds_no_secret() {
         assert!(!unpacked.contains("s3cret"), "the secret is in the recording");
         assert!(unpacked.contains(sign) && unpacked.contains("operation-0") && unpacked.contains("checkout"));
         assert_eq!(std::fs::metadata(&file).expect("written").permissions().mode() & 0o777, 0o600);
+        // What policies keep may hold a secret, so it is not in there either; a replay says whose is missing.
+        let hostile = hostile.to_str().expect("UTF-8");
+        let replay =
+            ["plugin", "replay", "--recording", path, "--policy", hostile, "--as", "third", "--kind", "counts"];
+        let replay = [&replay[..], &["--config", "{\"every\": 3}"]].concat();
+        let told = stdout(&tailrace(folder.path(), &replay).await);
+        assert!(
+            told.contains("redacted: host.name, USER.*; policies that look at these may decide otherwise"),
+            "{told}"
+        );
+        assert!(told.contains("without state: third; redacted recordings leave it out"), "{told}");
+        let as_json = json(&tailrace(folder.path(), &[&replay[..], &["--format", "json"]].concat()).await);
+        assert_eq!(as_json["without_state"], serde_json::json!(["third"]));
     }
     stop.store(true, Ordering::Relaxed);
     load.await.expect("no request was refused");

@@ -1,5 +1,6 @@
 //! What came of a replay.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use tailrace_otlp::walk::{self, Header, Visit};
 use super::Size;
 use super::side::Answer;
 use crate::config::types::Duration;
-use crate::recording::{Trace, Trailer};
+use crate::recording::{Roster, Trace, Trailer};
 
 /// All of it.
 #[derive(Default, Serialize)]
@@ -19,6 +20,8 @@ pub(super) struct Report {
     /// Whether batches were made up, as for plain OTLP.
     is_made_up: bool,
     pub(super) redacted: Vec<String>,
+    /// Recorded policies whose state a redacted recording leaves out.
+    pub(super) without_state: BTreeSet<String>,
     /// Whether traces are missing in the recording.
     truncated: Option<bool>,
     #[serde(skip)]
@@ -160,6 +163,14 @@ impl Report {
         }
     }
 
+    /// Notes whose state is missing because of what was redacted.
+    pub(super) fn note_stateless(&mut self, roster: &Roster) {
+        if !self.redacted.is_empty() {
+            let keeps = roster.leaves.iter().filter(|leaf| !leaf.state_schema.is_empty() && leaf.state.is_none());
+            self.without_state.extend(keeps.map(|leaf| leaf.name.clone()));
+        }
+    }
+
     /// For people.
     pub(super) fn told(&self) -> String {
         let Self { recording, batches, traces, spans, bytes, .. } = self;
@@ -170,9 +181,14 @@ impl Report {
         if !self.redacted.is_empty() {
             let keys = self.redacted.join(", ");
             // Writing to a string does not fail.
+            let _ = writeln!(out, "  redacted: {keys}; policies that look at these may decide otherwise than then");
+        }
+        if !self.without_state.is_empty() {
+            let names: Vec<_> = self.without_state.iter().map(String::as_str).collect();
             let _ = writeln!(
                 out,
-                "  redacted: {keys}; policies that look at these, or keep state, may decide otherwise than then"
+                "  without state: {}; redacted recordings leave it out, so these begin with none and may decide otherwise than then",
+                names.join(", ")
             );
         }
         if self.truncated == Some(true) {
