@@ -7,9 +7,9 @@
 use std::io;
 
 use bytes::Bytes;
-use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
+use zstd::zstd_safe::find_frame_compressed_size;
 
-use super::{Encoding, Error, ZSTD_MAX_WINDOW_LOG, compress, decompress, deflate};
+use super::{Encoding, Error, compress, decompress, deflate};
 use crate::pipeline::{Batch, Rope};
 
 /// A body as it arrived, and what it unpacked to.
@@ -66,27 +66,13 @@ pub fn pack(encoding: Encoding, level: Option<i32>, batch: &Batch) -> io::Result
     }
 }
 
-/// Whether it is one frame of zstd, with a window that every decoder has room for.
+/// Whether it is one frame of zstd. (What asks for a larger window than all decoders have room for was not unpacked.)
 fn is_one_frame(body: &[u8]) -> bool {
     find_frame_compressed_size(body) == Ok(body.len())
-        && window_bytes(body).is_some_and(|bytes| bytes <= 1 << ZSTD_MAX_WINDOW_LOG)
-}
-
-/// The window that a frame asks for (RFC 8878, 3.1.1.1): its own field, or all of the content where that is one segment.
-fn window_bytes(frame: &[u8]) -> Option<u64> {
-    const SINGLE_SEGMENT: u8 = 1 << 5;
-    let [_, _, _, _, descriptor, window, ..] = frame else { return None };
-    if descriptor & SINGLE_SEGMENT != 0 {
-        return get_frame_content_size(frame).ok()?;
-    }
-    let base = 1_u64 << (10 + (window >> 3));
-    Some(base + base / 8 * u64::from(window & 7))
 }
 
 #[cfg(test)]
 mod tests {
-    use zstd::zstd_safe::CParameter;
-
     use super::*;
     use crate::pipeline::Signal;
 
@@ -146,17 +132,5 @@ mod tests {
         for encoding in [Encoding::Zlib, Encoding::Snappy, Encoding::SnappyFramed] {
             assert!(!is_kept(encoding, &body(encoding, b"abc")), "{encoding:?}");
         }
-        let mut compressor = zstd::bulk::Compressor::new(1).expect("a level");
-        compressor.set_parameter(CParameter::WindowLog(24)).expect("a window");
-        let large = Bytes::from(compressor.compress(&vec![0; 9 << 20]).expect("packs"));
-        assert!(!is_kept(Encoding::Zstd, &large), "one segment, larger than the window that all support");
-    }
-
-    #[test]
-    fn windows_are_read() {
-        // Magic, no single segment, then exponent 3 and mantissa 4.
-        assert_eq!(window_bytes(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 3 << 3 | 4]), Some(8192 + 4096));
-        assert_eq!(window_bytes(&body(Encoding::Zstd, &[1; 300])), Some(300));
-        assert_eq!(window_bytes(b"12345"), None);
     }
 }

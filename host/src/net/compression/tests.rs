@@ -112,3 +112,17 @@ fn levels_are_honoured() {
         assert!(low.expect("packs").len() > high.expect("packs").len(), "{encoding:?}");
     }
 }
+
+#[test]
+fn a_frame_that_asks_for_a_large_window_is_refused() {
+    let packed = |window_log| {
+        let mut compressor = zstd::bulk::Compressor::new(1).expect("a level");
+        compressor.set_parameter(zstd::zstd_safe::CParameter::WindowLog(window_log)).expect("a window");
+        compressor.compress(&vec![0; 9 << 20]).expect("packs")
+    };
+    assert!(decompress(Encoding::Zstd, &packed(23), 16 << 20).is_ok());
+    assert!(
+        matches!(decompress(Encoding::Zstd, &packed(24), 16 << 20), Err(Error::Corrupt(_))),
+        "one segment of 9 MiB"
+    );
+}
