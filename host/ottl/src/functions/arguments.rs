@@ -1,0 +1,101 @@
+//! Taking arguments apart: what is there, as the type that a converter asks for, or a message in Go's words.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::{Map, Time, Value};
+
+/// The name of a value's type, as Go's messages have it.
+pub(super) fn type_name(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::Nil => "nil",
+        Value::Bool(_) => "bool",
+        Value::Int(_) => "int64",
+        Value::Double(_) => "float64",
+        Value::Str(_) => "string",
+        Value::Bytes(_) => "[]uint8",
+        Value::List(_) => "pcommon.Slice",
+        Value::Map(_) => "pcommon.Map",
+        Value::Time(_) => "time.Time",
+        Value::Duration(_) => "time.Duration",
+    }
+}
+
+fn expected(what: &str, found: &Value<'_>) -> String {
+    format!("expected {what} but got {}", type_name(found))
+}
+
+/// That a value is of no type that the converter takes.
+pub(super) fn unsupported(value: &Value<'_>) -> String {
+    format!("unsupported type: {}", type_name(value))
+}
+
+pub(super) fn string<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Cow<'a, str>, String> {
+    match value {
+        Value::Str(text) => Ok(text),
+        other => Err(expected("string", other)),
+    }
+}
+
+/// A string that may be left out.
+pub(super) fn optional_string<'v>(value: &'v Value<'_>, default: &'v str) -> Result<&'v str, String> {
+    match value {
+        Value::Nil => Ok(default),
+        other => string(other).map(|text| &**text),
+    }
+}
+
+pub(super) fn int(value: &Value<'_>) -> Result<i64, String> {
+    match value {
+        Value::Int(int) => Ok(*int),
+        other => Err(expected("int64", other)),
+    }
+}
+
+pub(super) fn boolean(value: &Value<'_>) -> Result<bool, String> {
+    match value {
+        Value::Bool(boolean) => Ok(*boolean),
+        other => Err(expected("bool", other)),
+    }
+}
+
+pub(super) fn map<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Map<'a>, String> {
+    match value {
+        Value::Map(map) => Ok(map),
+        other => Err(expected("pcommon.Map", other)),
+    }
+}
+
+pub(super) fn list<'v, 'a>(value: &'v Value<'a>) -> Result<&'v [Value<'a>], String> {
+    match value {
+        Value::List(list) => Ok(list),
+        other => Err(expected("pcommon.Slice", other)),
+    }
+}
+
+pub(super) fn time(value: &Value<'_>) -> Result<Time, String> {
+    match value {
+        Value::Time(time) => Ok(*time),
+        other => Err(expected("time", other)),
+    }
+}
+
+pub(super) fn duration(value: &Value<'_>) -> Result<i64, String> {
+    match value {
+        Value::Duration(ns) => Ok(*ns),
+        other => Err(expected("duration", other)),
+    }
+}
+
+/// A part of a string: of the request's bytes if the string is.
+pub(super) fn part<'a>(text: &Cow<'a, str>, range: Range<usize>) -> Value<'a> {
+    Value::Str(match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(range).unwrap_or_default()),
+        Cow::Owned(text) => Cow::Owned(text.get(range).unwrap_or_default().to_owned()),
+    })
+}
+
+/// A string of our own.
+pub(super) fn owned<'a>(text: impl Into<String>) -> Value<'a> {
+    Value::Str(Cow::Owned(text.into()))
+}
