@@ -92,13 +92,24 @@ impl<'a> Map<'a> {
     }
 }
 
+/// Of entries of one key the last one counts, at the place of the first.
 impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for Map<'a> {
     fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Value<'a>)>>(entries: I) -> Self {
-        let mut map = Self::default();
-        for (key, value) in entries {
-            map.insert(key, value);
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        // Sorted, since a hostile sender's map is long and looking for each key would be quadratic.
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        order.sort_by(|&a, &b| entries[a].0.cmp(&entries[b].0).then(a.cmp(&b)));
+        let mut stays = vec![true; entries.len()];
+        for group in
+            order.chunk_by(|&a, &b| entries[a].0 == entries[b].0).filter(|group| group.len() > 1).collect::<Vec<_>>()
+        {
+            let (first, last) = (group[0], group[group.len() - 1]);
+            entries[first].1 = std::mem::replace(&mut entries[last].1, Value::Nil);
+            group[1..].iter().for_each(|&index| stays[index] = false);
         }
-        map
+        let mut stays = stays.into_iter();
+        entries.retain(|_| stays.next().unwrap_or_default());
+        Self(entries)
     }
 }
 
@@ -106,5 +117,18 @@ impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for Map<'a> {
 impl PartialEq for Map<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(key, value)| other.get(key) == Some(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_a_key_counts() {
+        let entries = [("b", 1), ("a", 2), ("b", 3), ("c", 4), ("b", 5), ("a", 6)];
+        let map: Map<'_> = entries.into_iter().map(|(key, value)| (key.into(), Value::Int(value))).collect();
+        let entries: Vec<_> = map.iter().collect();
+        assert_eq!(entries, [("b", &Value::Int(5)), ("a", &Value::Int(6)), ("c", &Value::Int(4))]);
     }
 }

@@ -25,6 +25,14 @@ pub(super) fn text_of<'v>(value: &'v Value<'_>) -> Result<Option<Cow<'v, str>>, 
     }))
 }
 
+/// The text of a value within another, where nothing is empty and bytes are in Base64: `AsString` of Go's `pcommon.Value`.
+pub(super) fn as_string<'v>(value: &'v Value<'_>) -> Result<Cow<'v, str>, String> {
+    match value {
+        Value::Bytes(bytes) => Ok(Cow::Owned(STANDARD.encode(bytes))),
+        other => Ok(text_of(other)?.unwrap_or_default()),
+    }
+}
+
 /// As Go's `encoding/json` writes it: keys sorted, `<`, `>` and `&` escaped, bytes in Base64.
 pub(super) fn to_json(value: &Value<'_>) -> Result<String, String> {
     let mut json = String::new();
