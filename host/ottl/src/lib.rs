@@ -2,6 +2,7 @@
 //! plugins.
 
 pub mod functions;
+pub mod re2;
 mod value;
 
 pub use value::{Map, Time, Value};
