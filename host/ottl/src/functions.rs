@@ -4,6 +4,7 @@
 //! compiled pattern, a parsed layout) is made once, from the arguments that are literals.
 
 mod arguments;
+mod collections;
 mod patterns;
 mod strings;
 #[cfg(test)]
@@ -15,7 +16,7 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 3] = [patterns::FUNCTIONS, strings::FUNCTIONS, types::FUNCTIONS];
+static FAMILIES: [&[Function]; 4] = [collections::FUNCTIONS, patterns::FUNCTIONS, strings::FUNCTIONS, types::FUNCTIONS];
 
 /// The converter of a name.
 pub fn find(name: &str) -> Option<&'static Function> {

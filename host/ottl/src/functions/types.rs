@@ -1,6 +1,6 @@
 //! What a value is, and making it something else.
 
-use super::arguments::{map, owned, type_name, unsupported};
+use super::arguments::{owned, type_name, unsupported};
 use super::text::text_of;
 use super::{Function, Made, Parameter, pure};
 use crate::Value;
@@ -18,11 +18,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { name: "IsList", parameters: TARGET, make: |_| tests(|value| matches!(value, Value::List(_))) },
     Function { name: "IsMap", parameters: TARGET, make: |_| tests(|value| matches!(value, Value::Map(_))) },
     Function { name: "IsString", parameters: TARGET, make: |_| tests(|value| matches!(value, Value::Str(_))) },
-    Function { name: "Keys", parameters: TARGET, make: |_| pure(|a| keys(&a[0])) },
     Function { name: "Len", parameters: TARGET, make: |_| pure(|a| len(&a[0])) },
     Function { name: "Log", parameters: TARGET, make: |_| pure(|a| log(&a[0])) },
     Function { name: "String", parameters: TARGET, make: |_| pure(|a| to_string(&a[0])) },
-    Function { name: "Values", parameters: TARGET, make: |_| pure(|a| values(&a[0])) },
 ];
 
 const TARGET: &[Parameter] = &[Parameter::required("target")];
@@ -147,14 +145,6 @@ fn log<'a>(value: &Value<'_>) -> Result<Value<'a>, String> {
     }
 }
 
-fn keys<'a>(value: &Value<'a>) -> Result<Value<'a>, String> {
-    Ok(Value::List(map(value)?.iter().map(|(key, _)| owned(key)).collect()))
-}
-
-fn values<'a>(value: &Value<'a>) -> Result<Value<'a>, String> {
-    Ok(Value::List(map(value)?.iter().map(|(_, value)| value.clone()).collect()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{b, check, l, m, s};
@@ -276,18 +266,6 @@ mod tests {
             ("Log", &[Double(f64::NAN)], Err("must be greater than zero")),
             ("Log", &[s("x")], Err("invalid syntax")),
             ("Log", &[Nil], Err("nil")),
-        ]);
-    }
-
-    #[test]
-    fn lists_entries() {
-        let map = m([("b", Int(1)), ("a", s("x"))]);
-        check(&[
-            ("Keys", &[map.clone()], Ok(l([s("b"), s("a")]))),
-            ("Keys", &[m([])], Ok(l([]))),
-            ("Keys", &[s("a")], Err("expected pcommon.Map but got string")),
-            ("Values", &[map], Ok(l([Int(1), s("x")]))),
-            ("Values", &[Nil], Err("expected pcommon.Map but got nil")),
         ]);
     }
 }
