@@ -5,6 +5,8 @@
 
 mod arguments;
 mod collections;
+mod hash;
+mod ids;
 mod patterns;
 mod strings;
 #[cfg(test)]
@@ -16,7 +18,14 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 4] = [collections::FUNCTIONS, patterns::FUNCTIONS, strings::FUNCTIONS, types::FUNCTIONS];
+static FAMILIES: [&[Function]; 6] = [
+    collections::FUNCTIONS,
+    hash::FUNCTIONS,
+    ids::FUNCTIONS,
+    patterns::FUNCTIONS,
+    strings::FUNCTIONS,
+    types::FUNCTIONS,
+];
 
 /// The converter of a name.
 pub fn find(name: &str) -> Option<&'static Function> {
