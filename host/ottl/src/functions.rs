@@ -5,8 +5,10 @@
 
 mod arguments;
 mod collections;
+mod encodings;
 mod hash;
 mod ids;
+mod numbers;
 mod patterns;
 mod strings;
 #[cfg(test)]
@@ -18,10 +20,12 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 6] = [
+static FAMILIES: [&[Function]; 8] = [
     collections::FUNCTIONS,
+    encodings::FUNCTIONS,
     hash::FUNCTIONS,
     ids::FUNCTIONS,
+    numbers::FUNCTIONS,
     patterns::FUNCTIONS,
     strings::FUNCTIONS,
     types::FUNCTIONS,
