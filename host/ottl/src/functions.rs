@@ -9,6 +9,7 @@ mod encodings;
 mod hash;
 mod ids;
 mod numbers;
+mod parse;
 mod patterns;
 mod strings;
 #[cfg(test)]
@@ -20,12 +21,13 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 8] = [
+static FAMILIES: [&[Function]; 9] = [
     collections::FUNCTIONS,
     encodings::FUNCTIONS,
     hash::FUNCTIONS,
     ids::FUNCTIONS,
     numbers::FUNCTIONS,
+    parse::FUNCTIONS,
     patterns::FUNCTIONS,
     strings::FUNCTIONS,
     types::FUNCTIONS,
