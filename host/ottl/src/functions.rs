@@ -8,6 +8,7 @@ mod collections;
 mod encodings;
 mod hash;
 mod ids;
+mod logs;
 mod numbers;
 mod parse;
 mod patterns;
@@ -21,11 +22,12 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 9] = [
+static FAMILIES: [&[Function]; 10] = [
     collections::FUNCTIONS,
     encodings::FUNCTIONS,
     hash::FUNCTIONS,
     ids::FUNCTIONS,
+    logs::FUNCTIONS,
     numbers::FUNCTIONS,
     parse::FUNCTIONS,
     patterns::FUNCTIONS,
