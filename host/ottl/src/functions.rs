@@ -22,7 +22,7 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 10] = [
+static FAMILIES: [&[Function]; 11] = [
     collections::FUNCTIONS,
     encodings::FUNCTIONS,
     hash::FUNCTIONS,
@@ -32,6 +32,7 @@ static FAMILIES: [&[Function]; 10] = [
     parse::FUNCTIONS,
     patterns::FUNCTIONS,
     strings::FUNCTIONS,
+    time::FUNCTIONS,
     types::FUNCTIONS,
 ];
 
