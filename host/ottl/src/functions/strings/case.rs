@@ -5,7 +5,7 @@ pub(super) fn lower(text: &str) -> String {
     text.chars().map(|c| single(c, c.to_lowercase())).collect()
 }
 
-/// And what has no one letter in upper case stays: `ß`.
+/// And what has no one letter in upper case stays: `ß`. (Greek letters with a small iota below have one.)
 pub(super) fn upper(text: &str) -> String {
     text.chars().map(|c| single(c, c.to_uppercase())).collect()
 }
@@ -15,8 +15,17 @@ fn single(old: char, mut new: impl ExactSizeIterator<Item = char>) -> char {
         (1, Some(c)) => c,
         // The only one that Go maps to the first of what Unicode makes of it.
         (_, Some('i')) if old == 'İ' => 'i',
+        (2, _) => match old {
+            '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => shifted(old, 8),
+            '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => shifted(old, 9),
+            _ => old,
+        },
         _ => old,
     }
+}
+
+fn shifted(c: char, by: u32) -> char {
+    char::from_u32(u32::from(c) + by).unwrap_or(c)
 }
 
 /// `orderTotal` → `order_total`: an underscore where the kind of letters changes, with `JSONData` as `json_data`, `a1B` as
@@ -101,6 +110,7 @@ mod tests {
             ("Ünï", "ünï", "ÜNÏ", "Ünï", "n"),
             ("", "", "", "", ""),
             ("ΣΑΣ ß İ", "σασ ß i", "ΣΑΣ ß İ", "ΣΑΣ_ß_İ", ""),
+            ("ŉ ǰ ᾳ ﬁ ſ", "ŉ ǰ ᾳ ﬁ ſ", "ŉ ǰ ᾼ ﬁ S", "ŉ_ǰ_ᾳ_ﬁ_ſ", ""),
         ];
         for (text, expected_lower, expected_upper, expected_snake, expected_camel) in cases {
             assert_eq!(lower(text), expected_lower, "{text}");

@@ -201,7 +201,7 @@ impl<'t> Read<'t> {
             return Ok(civil.at_offset(0));
         }
         if let Some(offset_seconds) = zone.offset_called(name, civil) {
-            return Ok(civil.at_offset(offset_seconds));
+            return Ok(zone.show(civil.at_offset(offset_seconds)));
         }
         if let Some(hours) = name.strip_prefix("GMT").or(Some(name)).and_then(|hours| hours.parse::<i32>().ok()) {
             return Ok(civil.at_offset(hours * 3600));

@@ -29,7 +29,12 @@ impl Zone {
         let at_utc = civil.at_offset(0).unix_ns;
         let guess = self.offset_at(at_utc);
         let guessed = at_utc - i128::from(guess) * NS_PER_SECOND;
-        civil.at_offset(self.offset_at(guessed))
+        self.show(civil.at_offset(self.offset_at(guessed)))
+    }
+
+    /// The same time by the zone's clock.
+    pub(super) fn show(&self, time: Time) -> Time {
+        Time { offset_seconds: self.offset_at(time.unix_ns), ..time }
     }
 
     /// Seconds east of UTC.
@@ -65,8 +70,8 @@ mod tests {
         for (month, day, hour, offset_hours) in [
             (1, 1, 12, -5),
             (7, 1, 12, -4),
-            // 02:30 does not exist on 2023-03-12.
-            (3, 12, 2, -4),
+            // 02:30 does not exist on 2023-03-12: it is 01:30.
+            (3, 12, 2, -5),
             // 01:30 happens twice on 2023-11-05.
             (11, 5, 1, -4),
             (11, 5, 2, -5),
