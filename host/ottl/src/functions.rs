@@ -9,6 +9,7 @@ mod encodings;
 mod hash;
 mod ids;
 mod logs;
+mod net;
 mod numbers;
 mod parse;
 mod patterns;
@@ -22,12 +23,13 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 11] = [
+static FAMILIES: [&[Function]; 12] = [
     collections::FUNCTIONS,
     encodings::FUNCTIONS,
     hash::FUNCTIONS,
     ids::FUNCTIONS,
     logs::FUNCTIONS,
+    net::FUNCTIONS,
     numbers::FUNCTIONS,
     parse::FUNCTIONS,
     patterns::FUNCTIONS,
