@@ -6,6 +6,7 @@
 mod arguments;
 mod collections;
 mod encodings;
+mod grok;
 mod hash;
 mod ids;
 mod logs;
@@ -23,9 +24,10 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 12] = [
+static FAMILIES: [&[Function]; 13] = [
     collections::FUNCTIONS,
     encodings::FUNCTIONS,
+    grok::FUNCTIONS,
     hash::FUNCTIONS,
     ids::FUNCTIONS,
     logs::FUNCTIONS,
