@@ -6,6 +6,7 @@
 mod arguments;
 mod collections;
 mod encodings;
+mod format;
 mod grok;
 mod hash;
 mod ids;
@@ -24,9 +25,10 @@ mod types;
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 13] = [
+static FAMILIES: [&[Function]; 14] = [
     collections::FUNCTIONS,
     encodings::FUNCTIONS,
+    format::FUNCTIONS,
     grok::FUNCTIONS,
     hash::FUNCTIONS,
     ids::FUNCTIONS,

@@ -126,6 +126,11 @@ fn truncate(time: Time, ns: i64) -> Time {
     }
 }
 
+/// As Go prints a time.
+pub(super) fn go_text(time: Time) -> String {
+    Layout::new("2006-01-02 15:04:05.999999999 -0700 MST").map(|layout| layout.format(time)).unwrap_or_default()
+}
+
 fn layout_of(literals: &Literals<'_>) -> Result<Layout, String> {
     match literals.text(1)?.unwrap_or_default() {
         "" => Err("format cannot be nil".to_owned()),
