@@ -36,6 +36,64 @@ pub struct Time {
     pub offset_seconds: i32,
 }
 
+impl<'a> Value<'a> {
+    /// The same value, borrowed.
+    pub fn by_ref(&self) -> Value<'_> {
+        match self {
+            Self::Str(text) => Value::Str(Cow::Borrowed(text)),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Self::List(items) => Value::List(items.iter().map(Value::by_ref).collect()),
+            Self::Map(map) => {
+                Value::Map(Map(map.0.iter().map(|(key, value)| (Cow::Borrowed(&**key), value.by_ref())).collect()))
+            }
+            Self::Nil => Value::Nil,
+            Self::Bool(flag) => Value::Bool(*flag),
+            Self::Int(number) => Value::Int(*number),
+            Self::Double(number) => Value::Double(*number),
+            Self::Time(time) => Value::Time(*time),
+            Self::Duration(ns) => Value::Duration(*ns),
+        }
+    }
+
+    /// The same value, with nothing borrowed.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Str(text) => Value::Str(Cow::Owned(text.into_owned())),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Self::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Self::Map(map) => Value::Map(map.into_owned()),
+            Self::Nil => Value::Nil,
+            Self::Bool(flag) => Value::Bool(flag),
+            Self::Int(number) => Value::Int(number),
+            Self::Double(number) => Value::Double(number),
+            Self::Time(time) => Value::Time(time),
+            Self::Duration(ns) => Value::Duration(ns),
+        }
+    }
+
+    /// What the Go collector's messages call a value of this type.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Nil => "nil",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int64",
+            Self::Double(_) => "float64",
+            Self::Str(_) => "string",
+            Self::Bytes(_) => "[]uint8",
+            Self::List(_) => "pcommon.Slice",
+            Self::Map(_) => "pcommon.Map",
+            Self::Time(_) => "time.Time",
+            Self::Duration(_) => "time.Duration",
+        }
+    }
+}
+
+impl From<&'static str> for Value<'_> {
+    fn from(text: &'static str) -> Self {
+        Self::Str(Cow::Borrowed(text))
+    }
+}
+
 /// A map, in the order of insertion. Keys are unique.
 #[derive(Clone, Debug, Default)]
 pub struct Map<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
@@ -60,6 +118,17 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// Puts a value last, without a look at whether its key is new: for what is read from where keys do not repeat, or where
+    /// that does not matter, since [`get`](Self::get) finds the first.
+    pub fn push(&mut self, key: impl Into<Cow<'a, str>>, value: Value<'a>) {
+        self.0.push((key.into(), value));
+    }
+
+    /// The same map, with nothing borrowed.
+    pub fn into_owned(self) -> Map<'static> {
+        Map(self.0.into_iter().map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned())).collect())
+    }
+
     /// Takes a value out.
     pub fn remove(&mut self, key: &str) -> Option<Value<'a>> {
         let at = self.0.iter().position(|(name, _)| name == key)?;
@@ -79,6 +148,11 @@ impl<'a> Map<'a> {
     /// The entries, in order, their values to be changed.
     pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&str, &mut Value<'a>)> {
         self.0.iter_mut().map(|(key, value)| (&**key, value))
+    }
+
+    /// The entries, in order, taken out.
+    pub fn into_entries(self) -> impl ExactSizeIterator<Item = (Cow<'a, str>, Value<'a>)> {
+        self.0.into_iter()
     }
 
     /// How many entries there are.
