@@ -37,25 +37,10 @@ pub(super) fn string<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Cow<'a, str>, S
     }
 }
 
-/// A string that may be left out.
-pub(super) fn optional_string<'v>(value: &'v Value<'_>, default: &'v str) -> Result<&'v str, String> {
-    match value {
-        Value::Nil => Ok(default),
-        other => string(other).map(|text| &**text),
-    }
-}
-
 pub(super) fn int(value: &Value<'_>) -> Result<i64, String> {
     match value {
         Value::Int(int) => Ok(*int),
         other => Err(expected("int64", other)),
-    }
-}
-
-pub(super) fn boolean(value: &Value<'_>) -> Result<bool, String> {
-    match value {
-        Value::Bool(boolean) => Ok(*boolean),
-        other => Err(expected("bool", other)),
     }
 }
 

@@ -38,7 +38,6 @@ pub(super) struct Directive {
     verb: Option<char>,
 }
 
-#[expect(clippy::struct_field_names, reason = "each is a flag of the format")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Flags {
     plus: bool,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use regex::Regex;
 
 use super::arguments::{list, part, string};
+use super::text::append;
 use super::{Argument, Function, Literals, Made, Parameter, pure};
 use crate::{Map, Value, re2};
 
@@ -186,7 +187,7 @@ impl Expansion<'_> {
         let definition = definition.into_owned();
         match id.or((!self.dictionary.captures_named_only).then_some(syntax)) {
             Some(name) => {
-                self.regex.push_str(&format!("(?P<{GROUP_PREFIX}{}>", self.groups.len()));
+                append(&mut self.regex, format_args!("(?P<{GROUP_PREFIX}{}>", self.groups.len()));
                 self.groups.push((name.to_owned(), kind));
             }
             None => self.regex.push_str("(?:"),

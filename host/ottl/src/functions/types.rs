@@ -218,7 +218,7 @@ mod tests {
         let names = ["", "IsBool", "IsInt", "IsDouble", "IsString", "", "IsList", "IsMap", "", ""];
         for name in names.iter().filter(|name| !name.is_empty()) {
             for (value, kind) in values.iter().zip(names) {
-                check(&[(name, &[value.clone()], Ok(Bool(*name == kind)))]);
+                check(&[(name, std::slice::from_ref(value), Ok(Bool(*name == kind)))]);
             }
         }
     }

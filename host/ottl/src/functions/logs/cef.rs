@@ -1,4 +1,4 @@
-//! The Common Event Format of ArcSight: `CEF:0|vendor|product|version|class|name|severity|key=value …`.
+//! The Common Event Format of `ArcSight`: `CEF:0|vendor|product|version|class|name|severity|key=value …`.
 
 use super::super::arguments::owned;
 use crate::{Map, Value};

@@ -61,7 +61,7 @@ impl Layout {
         let mut layout = Self { elements: Vec::new(), text: text.to_owned() };
         let mut rest = text;
         while let Some(percent) = rest.find('%') {
-            layout.push_go(&rest[..percent])?;
+            layout.push_go(&rest[..percent]);
             let Some(directive) = rest[percent + 1..].chars().next() else {
                 layout.push(Element::Literal("%".to_owned()));
                 return Ok(layout);
@@ -69,7 +69,7 @@ impl Layout {
             layout.push_directive(directive)?;
             rest = &rest[percent + 1 + directive.len_utf8()..];
         }
-        layout.push_go(rest)?;
+        layout.push_go(rest);
         Ok(layout)
     }
 
@@ -114,12 +114,30 @@ impl Layout {
             'n' => Element::Literal("\n".to_owned()),
             't' => Element::Literal("\t".to_owned()),
             '%' => Element::Literal("%".to_owned()),
-            'D' | 'x' => return self.push_go("01/02/2006"),
-            'F' => return self.push_go("2006-01-02"),
-            'T' | 'X' => return self.push_go("15:04:05"),
-            'r' => return self.push_go("03:04:05 pm"),
-            'R' => return self.push_go("15:04"),
-            'c' => return self.push_go("Mon Jan 02 15:04:05 2006"),
+            'D' | 'x' => {
+                self.push_go("01/02/2006");
+                return Ok(());
+            }
+            'F' => {
+                self.push_go("2006-01-02");
+                return Ok(());
+            }
+            'T' | 'X' => {
+                self.push_go("15:04:05");
+                return Ok(());
+            }
+            'r' => {
+                self.push_go("03:04:05 pm");
+                return Ok(());
+            }
+            'R' => {
+                self.push_go("15:04");
+                return Ok(());
+            }
+            'c' => {
+                self.push_go("Mon Jan 02 15:04:05 2006");
+                return Ok(());
+            }
             other => {
                 return Err(format!("convert to go time format: unsupported ctimefmt.ToNative() directive: %{other}"));
             }
@@ -143,14 +161,13 @@ impl Layout {
     }
 
     /// Text in which the elements of Go's layouts stand.
-    fn push_go(&mut self, text: &str) -> Result<(), String> {
+    fn push_go(&mut self, text: &str) {
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let (element, len) = go_element(rest).unwrap_or_else(|| (Element::Literal(c.to_string()), c.len_utf8()));
             self.push(element);
             rest = &rest[len..];
         }
-        Ok(())
     }
 }
 

@@ -137,7 +137,7 @@ fn takes_times_apart() {
         ("UnixNano", 1_685_104_496_000_000_007),
     ] {
         check(&[
-            (name, &[time.clone()], Ok(Int(part))),
+            (name, std::slice::from_ref(&time), Ok(Int(part))),
             (name, &[Int(1)], Err("expected time but got int64")),
             (name, &[Nil], Err("expected time but got nil")),
         ]);
@@ -155,7 +155,7 @@ fn takes_durations_apart() {
         ("Nanoseconds", &[Duration(ns)], Ok(Int(ns))),
         ("Microseconds", &[Duration(ns)], Ok(Int(5_400_000_001))),
         ("Milliseconds", &[Duration(ns)], Ok(Int(5_400_000))),
-        ("Seconds", &[Duration(ns)], Ok(Double(5400.000_001_5))),
+        ("Seconds", &[Duration(ns)], Ok(Double(5_400.000_001_5))),
         ("Minutes", &[Duration(5_400_000_000_000)], Ok(Double(90.0))),
         ("Hours", &[Duration(-5_400_000_000_000)], Ok(Double(-1.5))),
         ("Duration", &[s("1h15m")], Ok(Duration(4_500_000_000_000))),
