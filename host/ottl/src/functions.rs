@@ -21,11 +21,12 @@ mod testing;
 mod text;
 mod time;
 mod types;
+mod xml;
 
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 14] = [
+static FAMILIES: [&[Function]; 15] = [
     collections::FUNCTIONS,
     encodings::FUNCTIONS,
     format::FUNCTIONS,
@@ -40,6 +41,7 @@ static FAMILIES: [&[Function]; 14] = [
     strings::FUNCTIONS,
     time::FUNCTIONS,
     types::FUNCTIONS,
+    xml::FUNCTIONS,
 ];
 
 /// The converter of a name.
