@@ -21,12 +21,13 @@ mod testing;
 mod text;
 mod time;
 mod types;
+mod user_agent;
 mod xml;
 
 use crate::Value;
 
 /// All that there are, by family.
-static FAMILIES: [&[Function]; 15] = [
+static FAMILIES: [&[Function]; 16] = [
     collections::FUNCTIONS,
     encodings::FUNCTIONS,
     format::FUNCTIONS,
@@ -41,6 +42,7 @@ static FAMILIES: [&[Function]; 15] = [
     strings::FUNCTIONS,
     time::FUNCTIONS,
     types::FUNCTIONS,
+    user_agent::FUNCTIONS,
     xml::FUNCTIONS,
 ];
 
