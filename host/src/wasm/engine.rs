@@ -33,7 +33,12 @@ pub(super) const THREAD_STACK_BYTES: usize = 4 << 20;
 impl Runtime {
     /// With `counts`, guests run slower and their instructions are counted.
     pub(super) fn start(counts: bool) -> Result<Self, PluginError> {
-        let engine = Engine::new(settings().consume_fuel(counts)).map_err(PluginError::engine)?;
+        Self::with(settings().consume_fuel(counts), counts)
+    }
+
+    /// An engine with these settings.
+    pub(super) fn with(settings: &Config, counts: bool) -> Result<Self, PluginError> {
+        let engine = Engine::new(settings).map_err(PluginError::engine)?;
         let mut linker = Linker::new(&engine);
         bindings::tailrace::plugin::host::add_to_linker::<_, wasmtime::component::HasSelf<State>>(
             &mut linker,
@@ -48,7 +53,7 @@ impl Runtime {
     }
 }
 
-fn settings() -> Config {
+pub(super) fn settings() -> Config {
     let mut config = Config::new();
     config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed);
     // A recording evaluates to the same votes on every machine.
