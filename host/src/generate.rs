@@ -21,24 +21,29 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tailrace_otlp::Signal;
 
 pub use options::{Common, Compression, Generate, Logs, MetricType, Metrics, Traces};
 pub use report::Report;
 
 use crate::console;
 
-/// A request with so many traces as `tailrace generate traces` makes them, that end `now` (Unix nanoseconds): the same each time.
-pub fn traces(traces: usize, spans: usize, now: u64) -> anyhow::Result<Vec<u8>> {
+/// A request with so many traces of `spans` each, metrics or log records as `tailrace generate` makes them, that end `now` (Unix
+/// nanoseconds): the same each time.
+pub fn request(signal: Signal, units: usize, spans: usize, now: u64) -> anyhow::Result<Vec<u8>> {
     #[derive(clap::Parser)]
     struct Command {
         #[command(subcommand)]
         generate: Generate,
     }
-    let arguments = ["generate", "traces", "--spans", &spans.to_string()];
+    let spans = spans.to_string();
+    let of_traces = ["--spans", &spans];
+    let more = if signal == Signal::Traces { &of_traces[..] } else { &[] };
+    let arguments = [&["generate", signal.as_str()], more].concat();
     let shape = shape::Shape::new(&<Command as clap::Parser>::try_parse_from(arguments)?.generate);
     let mut random = random::Random::fixed();
     let mut items = Vec::new();
-    for _ in 0..traces {
+    for _ in 0..units {
         shape.append(&mut items, &mut random, now);
     }
     Ok(shape.envelope.seal(&items))

@@ -27,7 +27,7 @@ pub enum Plugin {
     Build(build::Build),
     /// Says what a plugin's file holds, without running it unless it has to.
     Inspect(inspect::Inspect),
-    /// Measures what a policy costs; fails over a budget.
+    /// Measures what a policy or a transform costs; fails over a budget.
     Bench(bench::Bench),
     /// Asks a plugin about traces and compares its verdicts with those that cases.yaml expects.
     Test(test::Test),

@@ -13,6 +13,10 @@ pub(super) struct Budget {
     pub(super) ns_per_trace: Option<f64>,
     /// Instructions a trace, the same on every machine.
     pub(super) instructions_per_trace: Option<f64>,
+    /// Nanoseconds an item of a transform's request, on the machine at hand.
+    pub(super) ns_per_item: Option<f64>,
+    /// Instructions an item, the same on every machine.
+    pub(super) instructions_per_item: Option<f64>,
     /// Linear memory.
     pub(super) memory: Option<Bytes>,
 }
@@ -58,6 +62,8 @@ impl Budget {
         Self {
             ns_per_trace: self.ns_per_trace.or(other.ns_per_trace),
             instructions_per_trace: self.instructions_per_trace.or(other.instructions_per_trace),
+            ns_per_item: self.ns_per_item.or(other.ns_per_item),
+            instructions_per_item: self.instructions_per_item.or(other.instructions_per_item),
             memory: self.memory.or(other.memory),
         }
     }

@@ -10,6 +10,7 @@ mod languages;
 mod memory;
 mod oci;
 mod own_metrics;
+mod plugin_bench;
 mod plugin_tools;
 mod plugins;
 mod project;

@@ -1,4 +1,4 @@
-//! The commands of plugins' authors, on real components: `tailrace plugin inspect`, `test`, `bench`.
+//! The commands of plugins' authors, on real components: `tailrace plugin inspect` and `test`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tailrace_tests::host::{binary, run};
 use tailrace_tests::{data, workspace};
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn stdout_json(output: &Output) -> Value {
+pub(crate) fn stdout_json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stdout)))
 }
 
@@ -22,14 +22,14 @@ fn plugins() -> PathBuf {
 }
 
 /// A component that the host's build leaves beside the binary.
-fn built(name: &str) -> String {
+pub(crate) fn built(name: &str) -> String {
     let path = plugins().join(format!("wasm32-wasip2/release/tailrace_{name}.wasm"));
     assert!(path.exists(), "{} does not exist: the host's build makes it", path.display());
     path.display().to_string()
 }
 
 /// The example of the README, built as it says.
-fn keep_vip() -> &'static str {
+pub(crate) fn keep_vip() -> &'static str {
     static BUILT: LazyLock<String> = LazyLock::new(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet", "--locked", "--release", "--target-dir"]).arg(plugins());
@@ -44,7 +44,7 @@ fn keep_vip() -> &'static str {
 }
 
 /// Writes a file that lives as long as the folder.
-fn write(folder: &Path, name: &str, content: &str) -> String {
+pub(crate) fn write(folder: &Path, name: &str, content: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, content).expect("written");
     path.display().to_string()
@@ -121,7 +121,7 @@ cases:
     expect: {0102030405060708090a0b0c0d0e0f10: sample, ff02030405060708090a0b0c0d0e0f10: no}
 ";
 
-const TRACES: &str = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [
+pub(crate) const TRACES: &str = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [
   {"traceId": "0102030405060708090a0b0c0d0e0f10", "spanId": "0102030405060708", "name": "a",
    "attributes": [{"key": "customer.tier", "value": {"stringValue": "gold"}}]},
   {"traceId": "ff02030405060708090a0b0c0d0e0f10", "spanId": "0102030405060709", "name": "b"}]}]}]}"#;
@@ -186,55 +186,6 @@ fn test_tells_where_the_cases_are_wrong() {
     assert!(said.contains("\"maybe\" is no verdict"), "{said}");
     let output = run(&["plugin", "test", &folder.path().display().to_string()]);
     assert!(!output.status.success());
-}
-
-#[test]
-fn bench_splits_the_cost_and_counts_instructions() {
-    let arguments = ["plugin", "bench", &built("policies"), "--kind", "status_code", "--format", "json"];
-    let config = ["--config", r#"{"status_codes": ["ERROR"]}"#, "--batches", "1,64,512"];
-    let measure = || {
-        let output = run(&[&arguments[..], &config[..]].concat());
-        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
-        stdout_json(&output)
-    };
-    let (first, second) = (measure(), measure());
-    let batches = first["batches"].as_array().expect("a list");
-    assert_eq!(
-        batches.iter().map(|batch| batch["traces"].as_u64()).collect::<Vec<_>>(),
-        [Some(1), Some(64), Some(512)]
-    );
-    assert!(batches.iter().all(|batch| batch["evaluate_ns"].as_f64() > Some(0.0)));
-    let executed = &first["fit"]["executed"];
-    assert!(executed["row"].as_f64() > Some(1.0) && executed["call"].as_f64() > Some(1.0), "{executed}");
-    assert!(first["memory_bytes"].as_u64() > Some(1 << 16));
-    let instructions = |report: &Value| {
-        let batches = report["batches"].as_array().expect("a list");
-        batches.iter().map(|batch| batch["instructions"].clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(instructions(&first), instructions(&second), "they do not depend on the run");
-}
-
-#[test]
-fn bench_fails_over_a_budget() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let input = write(folder.path(), "traces.json", TRACES);
-    let bench = |more: &[&str]| {
-        let config = ["plugin", "bench", keep_vip(), "--config", r#"{"tier": "gold"}"#, "--input", &input];
-        run(&[&config[..], more].concat())
-    };
-    let output = bench(&["--budget-instructions", "1", "--budget-memory", "64MiB"]);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    let said = text(&output.stdout);
-    assert!(said.contains("instructions_per_trace") && said.contains(": OVER"), "{said}");
-    assert!(said.contains("memory: ") && said.contains("of 67108864: ok"), "{said}");
-    // Two traces are all there are: no larger batch is measured.
-    assert!(said.lines().any(|line| line.trim_start().starts_with("2 ")), "{said}");
-    assert!(!said.lines().any(|line| line.trim_start().starts_with("16 ")), "{said}");
-
-    let cases = write(folder.path(), "cases.yaml", "config: {tier: gold}\nbudget: {ns_per_trace: 0.001}\n");
-    let output = run(&["plugin", "bench", keep_vip(), "--cases", &cases, "--batches", "4"]);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("ns_per_trace"), "{}", text(&output.stdout));
 }
 
 /// A configuration with one policy of a file.

@@ -23,7 +23,7 @@ pub(in crate::plugin) struct Cases {
     /// Which of the plugin's kinds is meant; may be left out if it has one.
     pub(in crate::plugin) policy: Option<String>,
     /// The same of transforms.
-    pub(super) transform: Option<String>,
+    pub(in crate::plugin) transform: Option<String>,
     /// Its configuration where a case gives none.
     pub(in crate::plugin) config: Value,
     /// What `plugin bench` may measure at most.
