@@ -14,8 +14,8 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use tailrace::host::Host;
 use tailrace::pipeline::{Cx, Signal};
-use tailrace::processors::tail_sampling::Settings;
 use tailrace::processors::tail_sampling::bench::Bench;
+use tailrace::processors::tail_sampling::{Explain, Settings};
 
 const TRACES_PER_REQUEST: usize = 20;
 const SPANS_PER_RUN: usize = 5;
@@ -95,7 +95,16 @@ fn renumber(request: &Bytes, round: u64) -> Bytes {
     bytes.into()
 }
 
-fn bench(num_traces: u64) -> Bench {
+/// How many policies are asked, and how many traces' votes are remembered for `tailrace explain`.
+#[derive(Clone, Copy)]
+struct Court {
+    policies: usize,
+    explained: u64,
+}
+
+const PLAIN: Court = Court { policies: 1, explained: 0 };
+
+fn bench(num_traces: u64, Court { policies, explained }: Court) -> Bench {
     let cx = Cx {
         id: "tail_sampling".parse().expect("an id"),
         pipeline: None,
@@ -107,9 +116,10 @@ fn bench(num_traces: u64) -> Bench {
         num_traces,
         decision_wait: tailrace::config::Duration::from_secs(WAIT_S),
         num_shards: Some(1),
+        explain: Explain { traces: explained },
         ..Settings::default()
     };
-    Bench::new(&settings, &cx)
+    Bench::new(&settings, policies, &cx)
 }
 
 /// CPU time of this thread: on a machine that others share, wall-clock time says little.
@@ -119,8 +129,8 @@ fn cpu_time() -> Duration {
 }
 
 /// CPU times of taking in and of deciding, for `ticks` seconds of traffic after the buffer has filled.
-fn run(requests: &[Bytes], ticks: u64) -> (Duration, Duration) {
-    let mut bench = bench(1_000_000);
+fn run(requests: &[Bytes], court: Court, ticks: u64) -> (Duration, Duration) {
+    let mut bench = bench(1_000_000, court);
     let (mut taking_in, mut deciding) = (Duration::ZERO, Duration::ZERO);
     for tick in 0..WAIT_S + 2 + ticks {
         let fresh: Vec<_> = requests.iter().map(|request| renumber(request, tick)).collect();
@@ -147,10 +157,30 @@ fn costs(criterion: &mut Criterion) {
         println!("{name}: {} bytes a span on the wire", bytes as u64 / spans);
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(spans)).sample_size(10);
-        group.bench_function("take in", |bencher| bencher.iter_custom(|ticks| run(&requests, ticks).0));
-        group.bench_function("decide", |bencher| bencher.iter_custom(|ticks| run(&requests, ticks).1));
+        group.bench_function("take in", |bencher| bencher.iter_custom(|ticks| run(&requests, PLAIN, ticks).0));
+        group.bench_function("decide", |bencher| bencher.iter_custom(|ticks| run(&requests, PLAIN, ticks).1));
         group.finish();
     }
+}
+
+/// What it costs to remember the votes for `tailrace explain`.
+fn explain(criterion: &mut Criterion) {
+    let requests = second(4);
+    let mut group = criterion.benchmark_group("explain");
+    let spans = (REQUESTS_PER_TICK * TRACES_PER_REQUEST * SPANS_PER_RUN) as u64;
+    group.throughput(Throughput::Elements(spans)).sample_size(10);
+    for policies in [1, 5] {
+        for explained in [0, 1_000, 10_000] {
+            let court = Court { policies, explained };
+            group.bench_function(format!("{policies} policies, {explained} traces"), |bencher| {
+                bencher.iter_custom(|ticks| {
+                    let (taking_in, deciding) = run(&requests, court, ticks);
+                    taking_in + deciding
+                });
+            });
+        }
+    }
+    group.finish();
 }
 
 /// Resident bytes over wire bytes with 50,000 traces of 1 KB spans.
@@ -161,7 +191,7 @@ fn memory() {
     };
     let requests = second(20);
     let before = resident();
-    let bench = bench(1_000_000);
+    let bench = bench(1_000_000, PLAIN);
     let mut wire = 0;
     for round in 0..10 {
         for request in &requests {
@@ -183,5 +213,6 @@ fn main() {
     }
     let mut criterion = Criterion::default().configure_from_args();
     costs(&mut criterion);
+    explain(&mut criterion);
     criterion.final_summary();
 }

@@ -10,10 +10,12 @@ use super::judge::{Court, Judge};
 use super::metrics::PolicyMetrics;
 use super::rules::{Panel, Policy, Rule, Rules, Vote};
 use super::settings::Settings;
+use super::witness::{Asked, Roster};
 use crate::pipeline::Cx;
-use crate::wasm::policy::{Columns, Needs};
+use crate::recording::Leaf;
+use crate::wasm::policy::{Columns, Needs, Votes};
 
-/// A processor whose ticks are called, with one policy, which keeps a tenth by id.
+/// A processor whose ticks are called, with policies that each keep the same tenth by id.
 pub struct Bench {
     core: Arc<Core>,
     judge: Judge,
@@ -21,12 +23,20 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// With the given settings but for the policies.
-    pub fn new(settings: &Settings, cx: &Cx) -> Self {
+    /// With the given settings but for the policies, of which there are so many.
+    pub fn new(settings: &Settings, policies: usize, cx: &Cx) -> Self {
         let core = Arc::new(Core::new(settings, cx));
         let metrics = Arc::new(PolicyMetrics::default());
-        let rules = Rules::new(vec![Policy { name: 0, rule: Rule::Leaf(0), metrics }], false);
-        let panel = Box::new(Tenth { needs: Needs::default(), columns: None });
+        let names: Vec<_> = (0..policies).map(|leaf| format!("tenth-{leaf}")).collect();
+        let policy = |(leaf, name): (usize, &String)| {
+            let (name, metrics) = (core.names.number(name), metrics.clone());
+            Policy { name, rule: Rule::Leaf(leaf), metrics }
+        };
+        let rules = Rules::new(names.iter().enumerate().map(policy).collect(), false);
+        let leaves = names.iter().map(|name| Leaf { name: name.clone(), ..Leaf::default() }).collect();
+        let named = names.iter().cloned().enumerate().map(|(leaf, name)| (name, Rule::Leaf(leaf))).collect();
+        let roster = Arc::new(Roster { policies: named, leaves });
+        let panel = Box::new(Tenth { needs: Needs::default(), columns: None, notes: None, roster });
         Self { judge: Judge::new(core.clone(), Court { panel, rules }), core, tick: 0 }
     }
 
@@ -51,6 +61,9 @@ impl Bench {
 struct Tenth {
     needs: Needs,
     columns: Option<Columns>,
+    /// As policies in plugins keep them.
+    notes: Option<Vec<Asked>>,
+    roster: Arc<Roster>,
 }
 
 impl Panel for Tenth {
@@ -70,9 +83,27 @@ impl Panel for Tenth {
         self
     }
 
-    fn ask(&mut self, _: usize, candidates: &[u32]) -> Vec<Vote> {
+    fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote> {
         let Some(columns) = &self.columns else { return Vec::new() };
-        let keep = |place: &u32| columns.trace_ids[16 * *place as usize + 15].is_multiple_of(10);
-        candidates.iter().map(|place| if keep(place) { Vote::Sample } else { Vote::No }).collect()
+        let keep = |place: &u32| u8::from(columns.trace_ids[16 * *place as usize + 15].is_multiple_of(10));
+        let verdicts: Vec<u8> = candidates.iter().map(keep).collect();
+        let votes = verdicts.iter().map(|verdict| Vote::of(*verdict)).collect();
+        if let Some(notes) = &mut self.notes {
+            let answer = Ok(Votes { verdicts, ..Votes::default() });
+            notes.push(Asked { leaf, candidates: candidates.to_vec(), answer, defers: false });
+        }
+        votes
+    }
+
+    fn note(&mut self, is_noting: bool) {
+        self.notes = is_noting.then(Vec::new);
+    }
+
+    fn noted(&mut self) -> Vec<Asked> {
+        self.notes.take().unwrap_or_default()
+    }
+
+    fn roster(&self) -> Option<Arc<Roster>> {
+        Some(self.roster.clone())
     }
 }
