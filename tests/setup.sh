@@ -35,7 +35,7 @@ missing go "1.25 or newer, https://go.dev/dl"
 missing npm "Node.js 20 or newer; Debian: apt-get install npm"
 
 # The version that new projects get.
-manifest=sdk/js/template/package.json
+manifest=sdk/js/template/policy/package.json
 node=target/node
 if ! cmp -s "$manifest" "$node/package.json"; then
   rm -rf "$node"

@@ -1,7 +1,7 @@
 // A little JSON, for configurations: the host has parsed it before, so that it is well-formed.
 #include <stdlib.h>
 
-#include "tailrace.h"
+#include "common.h"
 
 static size_t space(tr_str json, size_t at) {
   while (at < json.len && (json.ptr[at] == ' ' || json.ptr[at] == '\n' || json.ptr[at] == '\r' || json.ptr[at] == '\t')) at++;
@@ -110,4 +110,14 @@ bool tr_json_number(tr_str json, double *value) {
 bool tr_json_bool(tr_str json, bool *value) {
   *value = tr_equal(json, tr_cstr("true"));
   return *value || tr_equal(json, tr_cstr("false"));
+}
+
+bool tr_json_next(tr_str *list, tr_str *element) {
+  size_t at = space(*list, 0);
+  if (at >= list->len || (list->ptr[at] != '[' && list->ptr[at] != ',')) return false;
+  at = space(*list, at + 1);
+  size_t end = value_end(*list, at);
+  *element = part(*list, at, end);
+  *list = part(*list, end, list->len);
+  return element->len > 0;
 }

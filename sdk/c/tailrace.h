@@ -1,23 +1,11 @@
 // What a sampling policy in C needs. Fill in a tr_policy, name it in TR_EXPORT, build with `tailrace plugin build`.
 //
 // A policy has no clock, no randomness, no files and no network: tr_batch.now is the tick's time. That is why a recording evaluates to the same
-// decisions. A trap (also __builtin_trap, abort) costs the policy its vote. sampler.h is generated and need not be read.
+// decisions. A trap (also __builtin_trap, abort) costs the policy its vote. sampler/ is generated, or works behind this, and need not be read.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include "sampler.h"
-
-// A piece of text; not terminated.
-typedef struct { const char *ptr; size_t len; } tr_str;
-
-static inline tr_str tr_cstr(const char *text) { return (tr_str){text, strlen(text)}; }
-static inline bool tr_equal(tr_str a, tr_str b) { return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0); }
-// A copy that is terminated and never freed: for configuration.
-char *tr_keep(tr_str text);
+#include "common.h"
+#include "sampler/sampler.h"
 
 // --- votes
 
@@ -26,6 +14,14 @@ typedef enum {
   TR_SAMPLE = 1, // keep it
   TR_DROP = 2,   // throw it away, whatever other policies say
 } tr_verdict;
+
+// The votes on a batch's candidates, in their order.
+typedef struct tr_votes tr_votes;
+void tr_push(tr_votes *votes, tr_verdict verdict);
+// The same with its reason, a place in the policy's reasons. A policy gives reasons for all votes of a batch or for none.
+void tr_push_because(tr_votes *votes, tr_verdict verdict, uint16_t reason);
+// The sampling threshold (th in a W3C trace state) that the vote just pushed amounts to: the low 56 bits. For all votes of a batch or for none.
+void tr_threshold(tr_votes *votes, uint64_t threshold);
 
 // --- the batch: the traces of one tick, as columns. What was not asked for is empty.
 
@@ -103,19 +99,6 @@ static inline tr_value tr_attribute(const tr_batch *b, uint32_t span, uint32_t p
   return tr_value_of(b, TR_AT(codes, span));
 }
 
-// --- configuration: JSON
-
-// The value of a key of the configuration's top level, as JSON; len 0 if it is not there.
-tr_str tr_json_get(tr_str object, const char *key);
-// What a JSON value is, if it is that. A string is unescaped into memory that is never freed.
-bool tr_json_string(tr_str json, tr_str *value);
-bool tr_json_number(tr_str json, double *value);
-bool tr_json_bool(tr_str json, bool *value);
-
-// What is wrong with a configuration; path is a JSON pointer (/values/2). Both are copied.
-typedef struct tr_problems tr_problems;
-void tr_problem(tr_problems *problems, const char *path, const char *message);
-
 // --- the policy
 
 typedef struct {
@@ -128,8 +111,10 @@ typedef struct {
   void (*needs)(void *self, tr_needs *needs);
   tr_verdict (*evaluate)(void *self, const tr_batch *batch, uint32_t trace);
   // The rest may be NULL.
-  // Instead of evaluate: all candidates at once, one verdict each. Returns an error, or NULL.
-  const char *(*evaluate_batch)(void *self, const tr_batch *batch, const uint32_t *candidates, size_t count, uint8_t *verdicts);
+  // Instead of evaluate: all candidates at once, one vote each, with reasons and thresholds. Returns an error, or NULL.
+  const char *(*evaluate_batch)(void *self, const tr_batch *batch, const uint32_t *candidates, size_t count, tr_votes *votes);
+  // Why it votes as it does: what tr_push_because refers to. Ends with NULL.
+  const char *const *reasons;
   // What is to survive a swap of the plugin or a trap; asked after each batch. False: nothing.
   bool (*save)(void *self, tr_str *state);
   void (*restore)(void *self, tr_str state);
@@ -142,13 +127,3 @@ extern const size_t tr_policies_len;
 #define TR_EXPORT(...) \
   const tr_policy *const tr_policies[] = {__VA_ARGS__}; \
   const size_t tr_policies_len = sizeof(tr_policies) / sizeof(tr_policies[0])
-
-// Names of counters; define both if there are any: const char *const tr_counters[] = {"cached"}; const size_t tr_counters_len = 1;
-extern const char *const tr_counters[];
-extern const size_t tr_counters_len;
-// Adds to the counter at a place of tr_counters.
-static inline void tr_count(uint32_t counter, uint32_t delta) { tailrace_plugin_host_counter_add(counter, delta); }
-
-typedef enum { TR_DEBUG, TR_INFO, TR_WARN, TR_ERROR } tr_level;
-// Writes to the host's log, which cuts at 4 KiB and lets a bounded number of lines a second through.
-void tr_log(tr_level level, const char *message);

@@ -6,16 +6,12 @@
 package tailrace
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"encoding/binary"
 
+	"tailrace/internal/common"
 	_ "tailrace/internal/exports"
-	host "tailrace/internal/host"
 	sampling "tailrace/internal/sampling"
 	export "tailrace/internal/sampling_export"
-	types "tailrace/internal/types"
 )
 
 // Verdict is a vote on one trace.
@@ -43,11 +39,32 @@ type Policy interface {
 	Evaluate(trace Trace) Verdict
 }
 
-// BatchPolicy is a Policy that wants the arrays: it is asked for all votes at once, one per candidate, a place in the batch each. An error costs
-// all of them.
+// BatchPolicy is a policy that wants the arrays, or says why: it is asked for all votes at once, one per candidate, a place in the batch each. An
+// error costs all of them. It is named with [ExportBatch].
 type BatchPolicy interface {
-	Policy
-	EvaluateBatch(batch *Batch, candidates []uint32) ([]Verdict, error)
+	Needs() Needs
+	EvaluateBatch(batch *Batch, candidates []uint32, votes *Votes) error
+}
+
+// Votes are those on a batch's candidates, in their order.
+type Votes struct {
+	cast       sampling.Votes
+	reasonBase uint16
+}
+
+// Push is the vote on the next candidate.
+func (v *Votes) Push(verdict Verdict) { v.cast.Verdicts = append(v.cast.Verdicts, uint8(verdict)) }
+
+// PushBecause is the same with its reason, a place in Kind.Reasons. A policy gives reasons for all votes of a batch or for none.
+func (v *Votes) PushBecause(verdict Verdict, reason uint16) {
+	v.Push(verdict)
+	v.cast.Reasons = append(v.cast.Reasons, v.reasonBase+reason)
+}
+
+// Threshold is the sampling threshold (th in a W3C trace state) that the vote just pushed amounts to: the low 56 bits. For all votes of a batch
+// or for none.
+func (v *Votes) Threshold(threshold uint64) {
+	v.cast.Thresholds = append(v.cast.Thresholds, binary.BigEndian.AppendUint64(nil, threshold)[1:]...)
 }
 
 // Stateful is a Policy whose state survives a swap of the plugin, or a trap. Save is called after each batch: keep it small.
@@ -56,148 +73,75 @@ type Stateful interface {
 	Restore(state []byte)
 }
 
-// Explaining is a Policy that says why: the place in Kind.Reasons of the vote that Evaluate gave last.
-type Explaining interface {
-	Reason() uint16
-}
-
 // Kind is what listings and the host know of a policy.
 type Kind struct {
-	Name        string // as in configurations: snake_case
-	Summary     string // one sentence
-	Schema      string // JSON Schema (2020-12) of the configuration
-	StateSchema string // names the form of what Save returns; empty: no state
-	Reasons     []string
+	Name        string   // as in configurations: snake_case
+	Summary     string   // one sentence
+	Schema      string   // JSON Schema (2020-12) of the configuration
+	StateSchema string   // names the form of what Save returns; empty: no state
+	Reasons     []string // why it votes as it does: what Votes.PushBecause refers to
 	Counters    []string // what Count adds to
 }
 
 // Problem is something wrong with a configuration. Path is a JSON pointer: /values/2.
-type Problem struct{ Path, Message string }
+type Problem = common.Problem
 
-func (p Problem) Error() string { return p.Message }
-
-type offered struct {
-	Kind
-	reasonBase uint16
-	make       func(config string) (Policy, error)
-}
-
-var (
-	kinds    []offered
-	counters []string
-	reasons  []string
-)
+var kinds common.Kinds[BatchPolicy]
 
 // Export offers a policy. The configuration is decoded into a C as encoding/json does it; fields that C does not have are refused. Errors of
 // configure that are a Problem, or several of them in errors.Join, tell where.
 func Export[C any](kind Kind, configure func(config C) (Policy, error)) {
-	if kind.Schema == "" {
-		kind.Schema = "{}"
+	ExportBatch(kind, func(config C) (BatchPolicy, error) {
+		policy, err := configure(config)
+		return oneByOne{policy}, err
+	})
+}
+
+// ExportBatch is Export for a BatchPolicy.
+func ExportBatch[C any](kind Kind, configure func(config C) (BatchPolicy, error)) {
+	common.Offer(&kinds, common.Kind(kind), configure)
+}
+
+// oneByOne asks a Policy about each candidate.
+type oneByOne struct{ Policy }
+
+func (p oneByOne) EvaluateBatch(batch *Batch, candidates []uint32, votes *Votes) error {
+	for _, place := range candidates {
+		votes.Push(p.Evaluate(batch.Trace(place)))
 	}
-	kinds = append(kinds, offered{kind, uint16(len(reasons)), func(text string) (Policy, error) {
-		var config C
-		decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&config); err != nil {
-			return nil, err
-		}
-		return configure(config)
-	}})
-	reasons = append(reasons, kind.Reasons...)
-	for _, name := range kind.Counters {
-		if counter(name) < 0 {
-			counters = append(counters, name)
-		}
-	}
+	return nil
 }
 
 // Level is how much a line of the log matters.
-type Level = uint8
+type Level = common.Level
 
 const (
-	Debug Level = host.LevelDebug
-	Info  Level = host.LevelInfo
-	Warn  Level = host.LevelWarn
-	Error Level = host.LevelError
+	Debug Level = common.Debug
+	Info  Level = common.Info
+	Warn  Level = common.Warn
+	Error Level = common.Error
 )
 
 // Log writes to the host's log, which cuts at 4 KiB and lets a bounded number of lines a second through.
-func Log(level Level, format string, arguments ...any) {
-	host.Log(level, fmt.Sprintf(format, arguments...))
-}
+func Log(level Level, format string, arguments ...any) { common.Log(level, format, arguments...) }
 
 // Count adds to one of the counters of Kind.Counters; a name that is not among them is ignored.
-func Count(name string, delta uint32) {
-	if id := counter(name); id >= 0 {
-		host.CounterAdd(uint32(id), delta)
-	}
-}
-
-func counter(name string) int {
-	for id, known := range counters {
-		if known == name {
-			return id
-		}
-	}
-	return -1
-}
+func Count(name string, delta uint32) { common.Count(name, delta) }
 
 func init() {
-	export.Plugin.Describe = describe
-	export.Plugin.Configure = configure
-}
-
-func describe() sampling.Description {
-	described := sampling.Description{Counters: counters, Reasons: reasons}
-	for _, kind := range kinds {
-		described.Kinds = append(described.Kinds, types.Kind{
-			Name: kind.Name, Summary: kind.Summary, Schema: kind.Schema, StateSchema: kind.StateSchema,
-		})
-	}
-	return described
-}
-
-func configure(name, config string) (export.Policy, []sampling.Diagnostic) {
-	for _, kind := range kinds {
-		if kind.Name != name {
-			continue
+	export.Plugin.Describe = kinds.Describe
+	export.Plugin.Configure = func(name, config string) (export.Policy, []common.Diagnostic) {
+		policy, reasonBase, problems := kinds.Configure(name, config)
+		if len(problems) > 0 {
+			return nil, problems
 		}
-		policy, err := kind.make(config)
-		if err != nil {
-			return nil, diagnostics(err)
-		}
-		return &evaluator{policy: policy, needs: policy.Needs(), reasonBase: kind.reasonBase}, nil
+		return &evaluator{policy: policy, needs: policy.Needs(), reasonBase: reasonBase}, nil
 	}
-	return nil, diagnostics(fmt.Errorf("no kind %q here", name))
 }
 
-func diagnostics(err error) []sampling.Diagnostic {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []sampling.Diagnostic
-		for _, err := range joined.Unwrap() {
-			all = append(all, diagnostics(err)...)
-		}
-		return all
-	}
-	var problem Problem
-	if errors.As(err, &problem) {
-		return []sampling.Diagnostic{{Path: problem.Path, Message: problem.Message}}
-	}
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) && mistyped.Field != "" {
-		return []sampling.Diagnostic{{Path: pointer(mistyped.Field), Message: err.Error()}}
-	}
-	return []sampling.Diagnostic{{Message: err.Error()}}
-}
-
-// pointer makes a JSON pointer of a path with dots.
-func pointer(path string) string {
-	return "/" + string(bytes.ReplaceAll([]byte(path), []byte("."), []byte("/")))
-}
-
-// evaluator is a Policy behind the contract.
+// evaluator is a policy behind the contract.
 type evaluator struct {
-	policy     Policy
+	policy     BatchPolicy
 	needs      Needs
 	reasonBase uint16
 }
@@ -208,33 +152,30 @@ func (e *evaluator) Needs() sampling.Requirements {
 
 func (e *evaluator) Evaluate(columns *sampling.Columns, bound, candidates []uint32) (sampling.Votes, error) {
 	batch := &Batch{columns: columns, attributes: e.needs.attributes, bound: bound}
-	votes := sampling.Votes{Verdicts: make([]uint8, 0, len(candidates))}
-	if whole, ok := e.policy.(BatchPolicy); ok {
-		verdicts, err := whole.EvaluateBatch(batch, candidates)
-		for _, verdict := range verdicts {
-			votes.Verdicts = append(votes.Verdicts, uint8(verdict))
-		}
-		return votes, err
-	}
-	explaining, explains := e.policy.(Explaining)
-	for _, place := range candidates {
-		votes.Verdicts = append(votes.Verdicts, uint8(e.policy.Evaluate(batch.Trace(place))))
-		if explains {
-			votes.Reasons = append(votes.Reasons, e.reasonBase+explaining.Reason())
-		}
-	}
-	return votes, nil
+	votes := Votes{reasonBase: e.reasonBase}
+	votes.cast.Verdicts = make([]uint8, 0, len(candidates))
+	err := e.policy.EvaluateBatch(batch, candidates, &votes)
+	return votes.cast, err
 }
 
 func (e *evaluator) Save() []byte {
-	if stateful, ok := e.policy.(Stateful); ok {
+	if stateful, ok := e.stateful(); ok {
 		return stateful.Save()
 	}
 	return nil
 }
 
 func (e *evaluator) Restore(state []byte) {
-	if stateful, ok := e.policy.(Stateful); ok {
+	if stateful, ok := e.stateful(); ok {
 		stateful.Restore(state)
 	}
+}
+
+func (e *evaluator) stateful() (Stateful, bool) {
+	var policy any = e.policy
+	if one, ok := policy.(oneByOne); ok {
+		policy = one.Policy
+	}
+	stateful, ok := policy.(Stateful)
+	return stateful, ok
 }

@@ -3,7 +3,9 @@
 //
 // A policy has no clock, no randomness, no files and no network: batch.now is the tick's time. That is why a recording evaluates to the same
 // decisions. An exception costs the policy its vote. 64-bit numbers are doubles, exact up to 2^53.
-import * as host from "tailrace:plugin/host@0.1.0";
+import { configure, decodeUtf8, describe } from "./common.js";
+
+export { count, log, Problems } from "./common.js";
 
 /** A vote on one trace: no opinion, keep it, throw it away whatever other policies say. */
 export const NO = 0;
@@ -18,7 +20,8 @@ export const FIELDS = ["status", "kind", "start", "duration", "name", "parent", 
  * @property {{fields?: string[], span?: string[], resource?: string[], instrumentation?: string[], event?: string[], link?: string[]}} [needs]
  *   The columns that it looks at: fields of spans, and keys of attributes by scope. Others are empty.
  * @property {(trace: Trace) => number | boolean} [evaluate] Votes on one trace; true is SAMPLE, false is NO.
- * @property {(batch: Batch, candidates: number[]) => ArrayLike<number>} [evaluateBatch] Instead of evaluate: all at once.
+ * @property {(batch: Batch, candidates: ArrayLike<number>, votes: Votes) => void} [evaluateBatch] Instead of evaluate: the arrays, and
+ *   votes with reasons and thresholds; one for each candidate, a place in the batch.
  * @property {() => Uint8Array | undefined} [save] What is to survive a swap of the plugin or a trap; asked after each batch.
  * @property {(state: Uint8Array) => void} [restore]
  *
@@ -28,40 +31,50 @@ export const FIELDS = ["status", "kind", "start", "duration", "name", "parent", 
  * @property {object} [schema] JSON Schema (2020-12) of the configuration.
  * @property {string} [stateSchema] Names the form of what save returns.
  * @property {string[]} [counters] What `count` adds to.
+ * @property {string[]} [reasons] Why it votes as it does; what `Votes.pushBecause` refers to.
  * @property {(config: any) => Policy} configure Makes a policy, or throws Problems.
  */
 
-/** What is wrong with a configuration: `throw new Problems({"/tier": "must be a string"})`; keys are JSON pointers. */
-export class Problems extends Error {
-  constructor(byPath) {
-    super(Object.values(byPath).join("; "));
-    this.list = Object.entries(byPath).map(([path, message]) => ({ path, message }));
+/** The votes on a batch's candidates, in their order. */
+export class Votes {
+  verdicts = [];
+  thresholds = [];
+  reasons = [];
+  #reasonBase;
+  constructor(reasonBase = 0) {
+    this.#reasonBase = reasonBase;
   }
-}
-
-/** Writes to the host's log; level is debug, info, warn or error. */
-export function log(level, message) {
-  host.log(level, String(message));
-}
-
-let counters = [];
-
-/** Adds to a counter that a kind names; others are ignored. */
-export function count(counter, delta = 1) {
-  const id = counters.indexOf(counter);
-  if (id >= 0) host.counterAdd(id, delta);
+  /** The vote on the next candidate; true is SAMPLE, false is NO. */
+  push(verdict) {
+    this.verdicts.push(Number(verdict));
+  }
+  /** The same with its reason, a place in the kind's `reasons`. A policy gives reasons for all votes of a batch or for none. */
+  pushBecause(verdict, reason) {
+    this.push(verdict);
+    this.reasons.push(this.#reasonBase + reason);
+  }
+  /**
+   * The sampling threshold (`th` in a W3C trace state) that the vote just pushed amounts to: the low 56 bits of an integer, a number or a
+   * BigInt. For all votes of a batch or for none.
+   */
+  threshold(threshold) {
+    const bits = BigInt(threshold);
+    for (let shift = 48n; shift >= 0n; shift -= 8n) this.thresholds.push(Number((bits >> shift) & 0xffn));
+  }
 }
 
 /** What a module exports as `sampling`. @param {...Kind} kinds */
 export function plugin(...kinds) {
-  counters = [...new Set(kinds.flatMap((kind) => kind.counters ?? []))];
+  const description = describe(kinds);
   let columns;
 
   class Evaluator {
-    constructor(policy) {
+    constructor(policy, kind) {
       this.policy = policy;
       this.attributes = attributesOf(policy.needs ?? {});
       this.bound = [];
+      // The kind's first reason among those of all.
+      this.reasonBase = kinds.slice(0, kinds.indexOf(kind)).reduce((sum, { reasons = [] }) => sum + reasons.length, 0);
     }
     needs() {
       const asked = this.policy.needs?.fields ?? [];
@@ -73,10 +86,11 @@ export function plugin(...kinds) {
     evaluate(candidates) {
       const { policy } = this;
       const batch = new Batch(columns, this.attributes, this.bound);
-      const verdicts = policy.evaluateBatch
-        ? policy.evaluateBatch(batch, candidates)
-        : Array.from(candidates, (place) => Number(policy.evaluate(batch.trace(place))));
-      return { verdicts: Uint8Array.from(verdicts), thresholds: new Uint8Array(), reasons: [] };
+      const votes = new Votes(this.reasonBase);
+      if (policy.evaluateBatch) policy.evaluateBatch(batch, candidates, votes);
+      else for (const place of candidates) votes.push(policy.evaluate(batch.trace(place)));
+      const { verdicts, thresholds, reasons } = votes;
+      return { verdicts: Uint8Array.from(verdicts), thresholds: Uint8Array.from(thresholds), reasons };
     }
     save() {
       return this.policy.save?.();
@@ -88,23 +102,8 @@ export function plugin(...kinds) {
 
   return {
     Evaluator,
-    describe: () => ({
-      kinds: kinds.map(({ kind, summary = "", schema = {}, stateSchema = "" }) => ({
-        name: kind, summary, schema: JSON.stringify(schema), stateSchema,
-      })),
-      counters,
-      reasons: [],
-    }),
-    configure(name, config) {
-      try {
-        const offered = kinds.find(({ kind }) => kind === name);
-        if (!offered) throw new Error(`no kind ${name} here`);
-        return new Evaluator(offered.configure(JSON.parse(config || "{}")));
-      } catch (error) {
-        // What is thrown becomes the error of WIT's result.
-        throw error instanceof Problems ? error.list : [{ path: "", message: String(error.message ?? error) }];
-      }
-    },
+    describe: () => description,
+    configure: (name, config) => configure(kinds, name, config, (policy, kind) => new Evaluator(policy, kind)),
     load(batch) {
       columns = batch;
     },
@@ -150,25 +149,15 @@ export class Batch {
 function decode(dictionary, code) {
   const index = code & 0x0fffffff;
   const bytes = () => dictionary.stringPool.slice(dictionary.stringOffsets[index], dictionary.stringOffsets[index + 1]);
+  const text = () => decodeUtf8(bytes());
   switch (code >>> 28) {
-    case 1: return utf8(bytes());
+    case 1: return text();
     case 2: return Number(dictionary.ints[index]);
     case 3: return dictionary.doubles[index];
     case 4: return index !== 0;
     case 5: return bytes();
-    case 6: return JSON.parse(utf8(bytes()));
+    case 6: return JSON.parse(text());
     default: return undefined;
-  }
-}
-
-// QuickJS has no TextDecoder.
-function utf8(bytes) {
-  let escaped = "";
-  for (const byte of bytes) escaped += byte < 0x80 && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, "0")}`;
-  try {
-    return decodeURIComponent(escaped);
-  } catch {
-    return escaped; // not UTF-8
   }
 }
 

@@ -75,7 +75,7 @@ impl Built {
 
 /// Puts the component in its place once the host has loaded it; until then there is the old one, or none.
 fn install(built: &Built, output: &Path) -> anyhow::Result<()> {
-    let mut component = component::of(&built.bytes)?;
+    let mut component = component::of(&built.bytes, built.project.kind)?;
     let fresh = output.with_extension("wasm.new");
     let write = |bytes: &[u8]| fs::write(&fresh, bytes).with_context(|| format!("can not write {}", fresh.display()));
     write(&component)?;
@@ -84,7 +84,12 @@ fn install(built: &Built, output: &Path) -> anyhow::Result<()> {
         // Nothing is lost if it stays.
         let _ = fs::remove_file(&fresh);
     })?;
-    if component::add_manifest(&mut component, &built.project, &loaded)? {
+    let Inspected { manifest, is_complete, .. } = Inspected::read(&fresh)?;
+    // Rust's macro writes one, which lacks what only the guest knows: a derived schema.
+    if !is_complete {
+        let name = manifest.name.as_ref().unwrap_or(&built.project.name);
+        let version = manifest.version.as_ref().unwrap_or(&built.project.version);
+        component::append_manifest(&mut component, name, version, &loaded);
         write(&component)?;
     }
     fs::rename(&fresh, output).with_context(|| format!("can not write {}", output.display()))

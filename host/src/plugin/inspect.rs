@@ -73,7 +73,8 @@ struct Import {
 
 const MANIFEST: &str = "the manifest; the guest did not run";
 const GUEST: &str = "the guest, which was asked";
-const GUEST_FOR_WANT: &str = "the guest, which was asked since its manifest does not say it all";
+const GUEST_FOR_WANT: &str =
+    "the guest, which was asked since its manifest does not say it all; `tailrace plugin build` writes one that does";
 
 impl Inspect {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {

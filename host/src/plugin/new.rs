@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
-use super::sdk::Language;
+use super::sdk::{Kind, Language};
 use crate::console;
 
 /// `tailrace plugin new NAME --lang LANGUAGE`.
@@ -92,7 +92,7 @@ impl New {
         check(&self.name)?;
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(&self.name));
         make_room(&dir)?;
-        for (path, content) in self.language.files() {
+        for (path, content) in self.language.files(Kind::default()) {
             let path = dir.join(self.named(path));
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder).with_context(|| format!("can not make {}", folder.display()))?;

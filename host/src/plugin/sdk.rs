@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use serde::Deserialize;
 
 /// A language that plugins are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -17,6 +18,35 @@ pub(super) enum Language {
     Js,
     /// Python, run by `CPython`.
     Python,
+}
+
+/// What a plugin offers, and so the world of the contract that it is built for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// A sampling policy.
+    #[default]
+    Policy,
+    /// A transform, for the `wasm` processor.
+    Transform,
+}
+
+impl Kind {
+    /// As `wit/plugin.wit` calls it; SDKs have what belongs to one world in a folder of that name.
+    pub(super) fn world(self) -> &'static str {
+        match self {
+            Self::Policy => "sampler",
+            Self::Transform => "transforms",
+        }
+    }
+
+    /// The folder in a language's `template` with the files that only its projects have.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Policy => "policy/",
+            Self::Transform => "transform/",
+        }
+    }
 }
 
 impl Language {
@@ -46,15 +76,29 @@ impl Language {
 
     /// The files of a new project: path and content. The SDK and the contract lie where they lie in tailrace's repository, the
     /// files of the templates (that of the language, and what all have) at the top.
-    pub(super) fn files(self) -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    pub(super) fn files(self, kind: Kind) -> impl Iterator<Item = (&'static str, &'static [u8])> {
         FILES.iter().filter_map(move |&(path, content)| {
             let template = path.strip_prefix(self.folder()).unwrap_or(path);
             let template = template.strip_prefix("template/").or_else(|| template.strip_prefix("sdk/template/"));
-            let is_otlp = self == Self::Rust && path.starts_with("host/otlp/");
-            let needed = path.starts_with(self.folder()) || path == "wit/plugin.wit" || is_otlp;
-            template.or(needed.then_some(path)).map(|path| (path, content))
+            let path = match template {
+                Some(path) => of_kind(path, kind),
+                None => self.needs(path).then_some(path),
+            };
+            path.map(|path| (path, content))
         })
     }
+
+    /// Whether projects have this file of tailrace's repository.
+    fn needs(self, path: &str) -> bool {
+        let is_otlp = self == Self::Rust && path.starts_with("host/otlp/");
+        path.starts_with(self.folder()) || path == "wit/plugin.wit" || is_otlp
+    }
+}
+
+/// Where a template's file goes in a project of this kind; nowhere, if it is another kind's.
+fn of_kind(path: &str, kind: Kind) -> Option<&str> {
+    let is_of_a_kind = Kind::value_variants().iter().any(|kind| path.starts_with(kind.folder()));
+    path.strip_prefix(kind.folder()).or((!is_of_a_kind).then_some(path))
 }
 
 /// The C files at the top of a project.

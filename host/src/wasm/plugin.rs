@@ -46,7 +46,7 @@ pub struct Plugin {
     /// Names of the counters that its policies add to.
     pub counters: Vec<String>,
     /// Names of the counters that its transforms add to.
-    pub(super) transform_counters: Vec<String>,
+    pub transform_counters: Vec<String>,
     /// What the reasons of its votes mean.
     pub reasons: Vec<String>,
     pub(super) origin: Option<Origin>,

@@ -24,12 +24,9 @@ fn plugin(name: &str) -> PathBuf {
 /// A host with an `admin` socket in `folder`.
 fn config(backend: &str, folder: &Path, policies: &str, more: &str) -> String {
     let processors = format!("  tail_sampling:\n    decision_wait: 1s\n{more}    policies:\n{policies}");
-    yaml::config(&processors, &yaml::queued("otlp_grpc", backend), &[("traces", "tail_sampling", "otlp_grpc")])
-        .replace(
-            "extensions:\n  health_check:",
-            &format!("extensions:\n  admin: {{endpoint: '{}'}}\n  health_check:", folder.join("admin.sock").display()),
-        )
-        .replace("extensions: [health_check]", "extensions: [health_check, admin]")
+    let pipelines = [("traces", "tail_sampling", "otlp_grpc")];
+    let config = yaml::config(&processors, &yaml::queued("otlp_grpc", backend), &pipelines);
+    yaml::with_admin(&config, &folder.join("admin.sock"))
 }
 
 /// A command on the host of that socket.

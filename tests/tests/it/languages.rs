@@ -1,6 +1,6 @@
 //! A plugin in each language, as its author makes it: `plugin new`, `plugin build`, a gateway that runs it. This is the check that the contract
-//! means the same everywhere: the template votes and refuses a bad configuration, `examples/plugins/first-errors` logs, counts, and
-//! hands its state over to its next version.
+//! means the same everywhere: the template votes and refuses a bad configuration, `examples/plugins/first-errors` logs, counts, says why it votes
+//! so, and hands its state over to its next version.
 
 use std::path::Path;
 use std::process::Command;
@@ -84,7 +84,7 @@ async fn gold_is_kept(module: &Path, kind: &str, what: &str) {
     assert_eq!(arrived, [Trace::new(1).id_bytes(), Trace::new(4).id_bytes()], "{what}");
 }
 
-/// The example in this language: its state outlives a swap.
+/// The example in this language: its state outlives a swap, and its votes are explained.
 async fn keeps_state(language: &'static str, source: &'static str, place: &'static str) {
     let work = move || {
         let project = Project::new("first-errors", language);
@@ -95,8 +95,10 @@ async fn keeps_state(language: &'static str, source: &'static str, place: &'stat
     let project = tokio::task::spawn_blocking(work).await.expect("no panic");
 
     let backend = Backend::start().await;
-    let settings = "{service: checkout, limit: 2}";
-    let host = Setup::new(config(backend.address(), &project.module(), "first_errors", settings)).start().await;
+    let settings = "{service: checkout, limit: 2, share: 0.5}";
+    let yaml = config(backend.address(), &project.module(), "first_errors", settings);
+    let admin = project.dir().join("admin.sock");
+    let host = Setup::new(yaml::with_admin(&yaml, &admin)).start().await;
     let decided = async |traces: f64| {
         host.wait_for_metric("otelcol_processor_tail_sampling_global_count_traces_sampled", &[], traces).await;
     };
@@ -109,22 +111,47 @@ async fn keeps_state(language: &'static str, source: &'static str, place: &'stat
     assert!((host.metrics().await.sum("otelcol_tailrace_plugin_counter", &kept) - 2.0).abs() < 0.1, "{language}");
     assert!(host.log().contains("the last one is in operation-3"), "{language}: {}", host.log());
 
-    // Another digest, the same policy: what it has kept so far is handed over.
+    // Another digest, the same policy: what it has kept so far is handed over. Of what comes now it keeps a half, by the ids' last 56 bits.
     project.touch();
     host.wait_for_metric("otelcol_tailrace_plugin_swaps", &[("outcome", "success")], 1.0).await;
-    let answer = host.grpc().send(Signal::Traces, &Trace::new(4).error().request()).await;
-    assert!(answer.is_ok(), "{answer:?}");
-    decided(4.0).await;
+    let in_share = Trace::new(HALF + 5).error();
+    for (sent, trace) in [(4.0, Trace::new(HALF - 1).error()), (5.0, in_share.clone())] {
+        let answer = host.grpc().send(Signal::Traces, &trace.request()).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        decided(sent).await;
+    }
+    for (id, why) in [
+        (1, "no, no failed span of the service, th:ffffffffffffff"),
+        (2, "sample, among the first, th:0"),
+        (HALF - 1, "no, past the limit, th:8"),
+        (HALF + 5, "sample, in the share of the rest, th:8"),
+    ] {
+        let said = explain(&admin, id).await;
+        assert!(said.lines().any(|line| line.ends_with(why)), "{language}: no {why:?} in\n{said}");
+    }
     assert!(host.metrics().await.sum("otelcol_tailrace_plugin_failures", &[]) < 0.5, "{language}: {}", host.log());
     assert!(host.stop().await.status.success());
     let arrived: Vec<_> = backend.traces().into_keys().collect();
-    assert_eq!(arrived, [Trace::new(2).id_bytes(), Trace::new(3).id_bytes()], "{language}");
+    assert_eq!(arrived, [Trace::new(2), Trace::new(3), in_share].map(|trace| trace.id_bytes()), "{language}");
+}
+
+/// The least id that is kept by a policy that keeps a half.
+const HALF: u128 = 1 << 55;
+
+/// What `tailrace explain` says of a trace.
+async fn explain(admin: &Path, id: u128) -> String {
+    let mut command = Command::new(binary());
+    command.args(["explain", &format!("{id:032x}")]).env("TAILRACE_ADMIN", admin);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 fn config(backend: &str, module: &Path, kind: &str, settings: &str) -> String {
     let processors = format!(
         "  tail_sampling:
     decision_wait: 1s
+    explain: {{traces: 100}}
     policies:
       - {{name: vip, type: wasm, wasm: {{module: '{}', policy: {kind}, config: {settings}}}}}
 ",

@@ -40,6 +40,14 @@ service:
     )
 }
 
+/// The same with the `admin` extension on a socket.
+pub(crate) fn with_admin(config: &str, socket: &std::path::Path) -> String {
+    let admin = format!("extensions:\n  admin: {{endpoint: '{}'}}\n  health_check:", socket.display());
+    config
+        .replace("extensions:\n  health_check:", &admin)
+        .replace("extensions: [health_check]", "extensions: [health_check, admin]")
+}
+
 /// An exporter over gRPC without a queue: the sender learns what the backend answered.
 pub(crate) fn direct(id: &str, backend: &str) -> String {
     format!(

@@ -16,12 +16,14 @@ const FLAGS: [&str; 5] = ["-mexec-model=reactor", "-O2", "-s", "-Wall", "-Wl,-z,
 pub(super) fn build(dir: &Path) -> anyhow::Result<Built> {
     let project = Project::yaml(dir)?;
     let own = c_sources(dir);
-    let sdk = c_sources(&dir.join(SDK));
+    // What both kinds need, and the bindings of this kind's world.
+    let world = project.kind.world();
+    let sdk = [c_sources(&dir.join(SDK)), c_sources(&dir.join(SDK).join(world))].concat();
     ensure!(!sdk.is_empty(), "{SDK} is not there; `tailrace plugin new --lang c` writes it");
     let module = dir.join("build").join(format!("{}.core.wasm", project.name));
     std::fs::create_dir_all(dir.join("build"))?;
     let mut compiler = compiler(dir)?;
-    compiler.args(FLAGS).arg("-I").arg(SDK).args(own).args(sdk).arg(format!("{SDK}/sampler_component_type.o"));
+    compiler.args(FLAGS).arg("-I").arg(SDK).args(own).args(sdk).arg(format!("{SDK}/{world}/{world}_component_type.o"));
     compiler.arg("-o").arg(&module).current_dir(dir);
     tool::run(&mut compiler, "")?;
     Built::read(project, &module)

@@ -6,11 +6,9 @@ use wasm_encoder::{CustomSection, Section as _};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::project::Project;
+use crate::plugin::sdk;
 use crate::wasm::{Kind, Plugin};
 
-/// The world of sampling policies.
-pub(super) const WORLD: &str = "sampler";
 const WIT: &str = include_str!("../../../../wit/plugin.wit");
 const MANIFEST: &str = "tailrace:manifest";
 
@@ -20,29 +18,32 @@ const ADAPTER: &str = include_str!("wasi_stub.wat");
 const ADAPTS: &str = "wasi_snapshot_preview1";
 
 /// A component: what the toolchain made, or made of the core module that it made.
-pub(super) fn of(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
-    if wasmparser::Parser::is_core_wasm(bytes) { encode(bytes) } else { Ok(bytes.to_vec()) }
+pub(super) fn of(bytes: &[u8], kind: sdk::Kind) -> anyhow::Result<Vec<u8>> {
+    if wasmparser::Parser::is_core_wasm(bytes) { encode(bytes, kind.world()) } else { Ok(bytes.to_vec()) }
 }
 
-/// Appends what the plugin says of itself, for those who do not run it; false: it was there, as Rust's macro has it compiled in.
-pub(super) fn add_manifest(component: &mut Vec<u8>, project: &Project, plugin: &Plugin) -> anyhow::Result<bool> {
-    if has_section(component, |name| name == MANIFEST)? {
-        return Ok(false);
-    }
-    let data = manifest(project, plugin);
+/// Appends what the plugin says of itself, for those who do not run it. Outermost, it counts before what a compiler left inside.
+pub(super) fn append_manifest(component: &mut Vec<u8>, name: &str, version: &str, plugin: &Plugin) {
+    let data = manifest(name, version, plugin);
     CustomSection { name: MANIFEST.into(), data: data.as_bytes().into() }.append_to(component);
-    Ok(true)
 }
 
-fn manifest(Project { name, version }: &Project, plugin: &Plugin) -> String {
-    let mut kinds: Vec<_> = plugin.kinds.iter().map(kind).collect();
+fn manifest(name: &str, version: &str, plugin: &Plugin) -> String {
+    let mut policies: Vec<_> = plugin.kinds.iter().map(kind).collect();
+    let mut transforms: Vec<_> = plugin.transforms.iter().map(kind).collect();
     // Counters and reasons belong to the whole plugin. Under its first kind, they are read in the guest's order.
-    if let Some(first) = kinds.first_mut() {
+    if let Some(first) = policies.first_mut() {
         first["counters"] = json!(plugin.counters);
         first["reasons"] = json!(plugin.reasons);
     }
-    let world = format!("tailrace:plugin/{WORLD}@0.1.0");
-    format!("{}\n", json!({ "name": name, "version": version, "world": world, "kinds": kinds }))
+    if let Some(first) = transforms.first_mut() {
+        first["counters"] = json!(plugin.transform_counters);
+    }
+    let offered = if policies.is_empty() { sdk::Kind::Transform } else { sdk::Kind::Policy };
+    let world = format!("tailrace:plugin/{}@0.1.0", offered.world());
+    let manifest =
+        json!({ "name": name, "version": version, "world": world, "kinds": policies, "transforms": transforms });
+    format!("{manifest}\n")
 }
 
 fn kind(Kind { name, summary, schema, state_schema }: &Kind) -> Value {
@@ -53,24 +54,23 @@ fn kind(Kind { name, summary, schema, state_schema }: &Kind) -> Value {
     kind
 }
 
-/// Makes a component of a core module, which names the world in a section of its own (C's bindings link one in) or is taken to be
-/// a `sampler`.
-fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+/// Makes a component of a core module. C's bindings link a section in that names the world.
+fn encode(module: &[u8], world: &str) -> anyhow::Result<Vec<u8>> {
     let encoder = ComponentEncoder::default().validate(true);
     let encoder = match imports_wasi(module)? {
         true => encoder.adapter(ADAPTS, &wat::parse_str(ADAPTER)?)?,
         false => encoder,
     };
-    let mut encoder = encoder.module(&with_world(module)?)?;
+    let mut encoder = encoder.module(&with_world(module, world)?)?;
     encoder.encode().context("what was compiled does not fit the contract in wit/plugin.wit")
 }
 
-fn with_world(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn with_world(module: &[u8], world: &str) -> anyhow::Result<Vec<u8>> {
     let mut module = module.to_vec();
     if !has_section(&module, |name| name.starts_with("component-type"))? {
         let mut resolve = Resolve::default();
         let package = resolve.push_str("plugin.wit", WIT)?;
-        let world = resolve.select_world(&[package], Some(WORLD))?;
+        let world = resolve.select_world(&[package], Some(world))?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     }
     Ok(module)

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::component::WORLD;
 use super::project::Project;
 use super::{Built, tool};
 use crate::console;
@@ -16,7 +15,18 @@ pub(super) fn build(dir: &Path) -> anyhow::Result<Built> {
     let component = dir.join("build").join(format!("{}.wasm", project.name));
     std::fs::create_dir_all(dir.join("build"))?;
     let mut compiler = compiler(dir)?;
-    compiler.args(["--sync", "--stub-wasi", "--wit", "wit", "--world", WORLD, "--js", "app.js", "--module-root", "."]);
+    compiler.args([
+        "--sync",
+        "--stub-wasi",
+        "--wit",
+        "wit",
+        "--world",
+        project.kind.world(),
+        "--js",
+        "app.js",
+        "--module-root",
+        ".",
+    ]);
     compiler.arg("--output").arg(&component).current_dir(dir);
     tool::run(&mut compiler, HELP)?;
     Built::read(project, &component)

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::component::WORLD;
 use super::project::Project;
 use super::{Built, tool};
 
@@ -17,7 +16,7 @@ pub(super) fn build(dir: &Path) -> anyhow::Result<Built> {
         "-d",
         "wit",
         "-w",
-        WORLD,
+        project.kind.world(),
         "componentize",
         "--stub-wasi",
         "-p",

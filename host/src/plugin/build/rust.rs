@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::project::Project;
 use super::{Built, tool};
+use crate::plugin::sdk::Kind;
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -27,7 +28,8 @@ pub(super) fn build(dir: &Path) -> anyhow::Result<Built> {
         "cargo made no .wasm file: the crate's type has to be \"cdylib\", under [lib] in Cargo.toml".to_owned()
     })?;
     let name = file.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-");
-    Built::read(Project { name, version: String::new() }, &file)
+    // Cargo.toml has name and version, and the code what it offers: the SDK's macro has put all of that into the component.
+    Built::read(Project { name, version: String::new(), kind: Kind::default() }, &file)
 }
 
 /// The last component that cargo names: the project's own, after what it depends on.

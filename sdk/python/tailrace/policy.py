@@ -9,7 +9,10 @@ from enum import IntEnum
 
 from componentize_py_types import Err
 from wit_world.exports import sampling as wit
-from wit_world.imports import host, types
+
+from tailrace import Problems, _configure, _describe, count, log
+
+__all__ = ["Batch", "Needs", "Policy", "Problems", "Span", "Trace", "Verdict", "Votes", "count", "export", "log"]
 
 
 class Verdict(IntEnum):
@@ -18,14 +21,6 @@ class Verdict(IntEnum):
     NO = 0  # no opinion: other policies may keep it
     SAMPLE = 1  # keep it
     DROP = 2  # throw it away, whatever other policies say
-
-
-class Problems(Exception):
-    """What is wrong with a configuration: Problems({"/tier": "must be a string"}); keys are JSON pointers."""
-
-    def __init__(self, by_path):
-        super().__init__("; ".join(by_path.values()))
-        self.by_path = by_path
 
 
 class Needs:
@@ -51,6 +46,7 @@ class Policy:
     SCHEMA = {}  # JSON Schema (2020-12) of the configuration
     STATE_SCHEMA = ""  # names the form of what save returns; empty: no state
     COUNTERS = ()  # what `count` adds to
+    REASONS = ()  # why it votes as it does; what Votes.push_because refers to
 
     def __init__(self, config):
         """config is a dict. Raise Problems if it is not good."""
@@ -62,9 +58,10 @@ class Policy:
         """A Verdict, or a bool: True is SAMPLE, False is NO."""
         return Verdict.NO
 
-    def evaluate_batch(self, batch, candidates):
-        """One vote for each candidate, a place in the batch."""
-        return [self.evaluate(batch.trace(place)) for place in candidates]
+    def evaluate_batch(self, batch, candidates, votes):
+        """Instead of evaluate: the arrays, and votes with reasons and thresholds; one for each candidate, a place in the batch."""
+        for place in candidates:
+            votes.push(self.evaluate(batch.trace(place)))
 
     def save(self):
         """State that is to survive a swap of the plugin or a trap: bytes; asked after each batch."""
@@ -74,40 +71,42 @@ class Policy:
         pass
 
 
-def log(level, message):
-    """Writes to the host's log; level is "debug", "info", "warn" or "error"."""
-    host.log(host.Level[level.upper()], str(message))
+class Votes:
+    """The votes on a batch's candidates, in their order."""
 
+    def __init__(self, reason_base=0):
+        self._verdicts = bytearray()
+        self._thresholds = bytearray()
+        self._reasons = []
+        self._reason_base = reason_base
 
-_counters = []
+    def push(self, verdict):
+        """The vote on the next candidate: a Verdict, or a bool."""
+        self._verdicts.append(int(verdict))
 
+    def push_because(self, verdict, reason):
+        """The same with its reason, a place in REASONS. A policy gives reasons for all votes of a batch or for none."""
+        self.push(verdict)
+        self._reasons.append(self._reason_base + reason)
 
-def count(counter, delta=1):
-    """Adds to a counter that a policy names in COUNTERS; others are ignored."""
-    if counter in _counters:
-        host.counter_add(_counters.index(counter), delta)
+    def threshold(self, threshold):
+        """The sampling threshold (`th` in a W3C trace state) that the vote just pushed amounts to: the low 56 bits of an int. For all votes of a
+        batch or for none."""
+        self._thresholds += (threshold & (1 << 56) - 1).to_bytes(7, "big")
 
 
 def export(*policies):
     """What the module `app` has to have: Sampling, Evaluator = export(MyPolicy)"""
-    for policy in policies:
-        _counters.extend(name for name in policy.COUNTERS if name not in _counters)
+    description = _describe(policies)
 
     class Sampling:
         def describe(self):
-            kinds = [types.Kind(p.KIND, p.SUMMARY, json.dumps(p.SCHEMA), p.STATE_SCHEMA) for p in policies]
-            return types.Description(kinds, list(_counters), [])
+            return description
 
         def configure(self, kind, config):
-            try:
-                policy = next((p for p in policies if p.KIND == kind), None)
-                if policy is None:
-                    raise Problems({"": f"no kind {kind} here"})
-                return Evaluator(policy(json.loads(config or "{}")))
-            except Problems as problems:
-                raise Err([types.Diagnostic(path, message) for path, message in problems.by_path.items()])
-            except Exception as error:
-                raise Err([types.Diagnostic("", f"{type(error).__name__}: {error}")])
+            policy = _configure(policies, kind, config)
+            before = policies[: policies.index(type(policy))]
+            return Evaluator(policy, sum(len(other.REASONS) for other in before))
 
         def load(self, batch):
             Evaluator.columns = batch
@@ -120,8 +119,9 @@ class Evaluator:
 
     columns = None  # the batch that all evaluators look at
 
-    def __init__(self, policy):
+    def __init__(self, policy, reason_base):
         self._policy = policy
+        self._reason_base = reason_base  # the place of the kind's first reason among those of all
         self._needs = policy.needs()
         self._bound = []
 
@@ -134,11 +134,12 @@ class Evaluator:
 
     def evaluate(self, candidates):
         batch = Batch(Evaluator.columns, dict(zip(self._needs.attributes, self._bound)))
+        votes = Votes(self._reason_base)
         try:
-            votes = self._policy.evaluate_batch(batch, candidates)
+            self._policy.evaluate_batch(batch, candidates, votes)
         except Exception as error:
             raise Err(f"{type(error).__name__}: {error}")
-        return wit.Votes(bytes(map(int, votes)), b"", [])
+        return wit.Votes(bytes(votes._verdicts), bytes(votes._thresholds), votes._reasons)
 
     def save(self):
         return self._policy.save()

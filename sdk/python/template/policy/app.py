@@ -1,6 +1,6 @@
 """Keeps every trace in which a span has the customer.tier of the configuration."""
 
-from tailrace import Needs, Policy, Problems, export
+from tailrace.policy import Needs, Policy, Problems, export
 
 
 class KeepVip(Policy):
