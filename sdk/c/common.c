@@ -27,6 +27,12 @@ char *tr_keep(tr_str text) {
   return kept;
 }
 
+bool tr_contains(tr_strs strings, tr_str string) {
+  for (size_t i = 0; i < strings.len; i++)
+    if (tr_equal(strings.ptr[i], string)) return true;
+  return false;
+}
+
 void tr_problem(tr_problems *problems, const char *path, const char *message) {
   problems->list = tr_grow(problems->list, (problems->len + 1) * sizeof *problems->list);
   tr_str of = tr_cstr(path), what = tr_cstr(message);

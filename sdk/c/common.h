@@ -14,14 +14,19 @@ static inline bool tr_equal(tr_str a, tr_str b) { return a.len == b.len && (a.le
 // A copy that is terminated and never freed: for configuration.
 char *tr_keep(tr_str text);
 
+// Several of them.
+typedef struct { tr_str *ptr; size_t len; } tr_strs;
+bool tr_contains(tr_strs strings, tr_str string);
+
 // --- configuration: JSON
 
 // The value of a key of the configuration's top level, as JSON; len 0 if it is not there.
 tr_str tr_json_get(tr_str object, const char *key);
-// What a JSON value is, if it is that. A string is unescaped into memory that is never freed.
+// What a JSON value is, if it is that. Strings are unescaped into memory that is never freed.
 bool tr_json_string(tr_str json, tr_str *value);
 bool tr_json_number(tr_str json, double *value);
 bool tr_json_bool(tr_str json, bool *value);
+bool tr_json_strings(tr_str json, tr_strs *values);
 // Takes the next element off the front of a list. False: there is none, or it is no list.
 bool tr_json_next(tr_str *list, tr_str *element);
 

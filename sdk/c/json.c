@@ -121,3 +121,15 @@ bool tr_json_next(tr_str *list, tr_str *element) {
   *list = part(*list, end, list->len);
   return element->len > 0;
 }
+
+bool tr_json_strings(tr_str json, tr_strs *values) {
+  if (json.len == 0 || json.ptr[0] != '[') return false;
+  tr_strs strings = {0};
+  for (tr_str element, value; tr_json_next(&json, &element);) {
+    if (!tr_json_string(element, &value)) return false;
+    strings.ptr = tr_grow(strings.ptr, (strings.len + 1) * sizeof value);
+    strings.ptr[strings.len++] = value;
+  }
+  *values = strings;
+  return true;
+}

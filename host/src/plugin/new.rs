@@ -10,7 +10,7 @@ use clap::Args;
 use super::sdk::{Kind, Language};
 use crate::console;
 
-/// `tailrace plugin new NAME --lang LANGUAGE`.
+/// `tailrace plugin new NAME --lang LANGUAGE [--kind transform]`.
 #[derive(Debug, Args)]
 pub struct New {
     /// What the plugin is called: small letters, digits and dashes.
@@ -18,13 +18,16 @@ pub struct New {
     /// What it is written in.
     #[arg(long = "lang", value_name = "LANGUAGE", default_value = "rust")]
     language: Language,
+    /// What it offers.
+    #[arg(long, value_name = "KIND", default_value = "policy")]
+    kind: Kind,
     /// Where to; ./NAME if not given.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 /// What the templates are called; replaced by the new plugin's name.
-const PLACEHOLDER: &str = "keep-vip";
+const PLACEHOLDERS: [&str; 2] = ["keep-vip", "mask-keys"];
 
 const MAX_NAME_BYTES: usize = 64;
 
@@ -92,7 +95,7 @@ impl New {
         check(&self.name)?;
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(&self.name));
         make_room(&dir)?;
-        for (path, content) in self.language.files(Kind::default()) {
+        for (path, content) in self.language.files(self.kind) {
             let path = dir.join(self.named(path));
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder).with_context(|| format!("can not make {}", folder.display()))?;
@@ -100,16 +103,23 @@ impl New {
             fs::write(&path, self.content(&path, content))
                 .with_context(|| format!("can not write {}", path.display()))?;
         }
+        let what = match self.kind {
+            Kind::Policy => "a sampling policy",
+            Kind::Transform => "a transform",
+        };
         let dir = dir.display();
         console::out(&format!(
-            "{dir} is a sampling policy that builds as it stands. Next:\n\n  cd {dir}\n  tailrace plugin build\n  tailrace plugin test\n"
+            "{dir} is {what} that builds as it stands. Next:\n\n  cd {dir}\n  tailrace plugin build\n  tailrace plugin test\n"
         ))?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// `text` with this plugin's name for the template's.
     fn named(&self, text: &str) -> String {
-        text.replace(PLACEHOLDER, &self.name).replace(&snake(PLACEHOLDER), &snake(&self.name))
+        let named = |text: String, template: &str| {
+            text.replace(template, &self.name).replace(&snake(template), &snake(&self.name))
+        };
+        PLACEHOLDERS.into_iter().fold(text.to_owned(), named)
     }
 
     fn content(&self, path: &Path, content: &[u8]) -> Vec<u8> {
@@ -132,7 +142,8 @@ fn check(name: &str) -> anyhow::Result<()> {
         |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     ensure!(
         name.starts_with(|first: char| first.is_ascii_lowercase()) && name.split('-').all(word),
-        "{name:?} can not be a plugin's name: it takes small letters, digits and single dashes, a letter first, as in {PLACEHOLDER}"
+        "{name:?} can not be a plugin's name: it takes small letters, digits and single dashes, a letter first, as in {}",
+        PLACEHOLDERS[0]
     );
     ensure!(name.len() <= MAX_NAME_BYTES, "{name:?} is longer than {MAX_NAME_BYTES} letters");
     ensure!(!RESERVED.contains(&name), "{name:?} means something else to a compiler; take another name");

@@ -1,23 +1,30 @@
 //! A plugin in each language, as its author makes it: `plugin new`, `plugin build`, a gateway that runs it. This is the check that the contract
 //! means the same everywhere: the template votes and refuses a bad configuration, `examples/plugins/first-errors` logs, counts, says why it votes
-//! so, and hands its state over to its next version.
+//! so, and hands its state over to its next version. The same of transforms: the template masks attributes of every signal in the `wasm`
+//! processor, `examples/plugins/drop-spans` takes spans out.
 
 use std::path::Path;
 use std::process::Command;
 
 use tailrace_otlp::Signal;
 use tailrace_tests::backend::Backend;
+use tailrace_tests::data;
 use tailrace_tests::host::{Setup, binary};
 use tailrace_tests::telemetry::{Trace, text};
-use tailrace_tests::{data, workspace};
 
 use crate::project::Project;
-use crate::yaml;
+use crate::{transforms, yaml};
 
 #[tokio::test]
 async fn rust() {
     votes("rust").await;
     keeps_state("rust", "lib.rs", "src/lib.rs").await;
+}
+
+#[tokio::test]
+async fn rust_transforms() {
+    masks("rust").await;
+    drops("rust", "lib.rs", "src/lib.rs").await;
 }
 
 #[tokio::test]
@@ -27,9 +34,21 @@ async fn c() {
 }
 
 #[tokio::test]
+async fn c_transforms() {
+    masks("c").await;
+    drops("c", "drop_spans.c", "drop_spans.c").await;
+}
+
+#[tokio::test]
 async fn go() {
     votes("go").await;
     keeps_state("go", "main.go", "main.go").await;
+}
+
+#[tokio::test]
+async fn go_transforms() {
+    masks("go").await;
+    drops("go", "main.go", "main.go").await;
 }
 
 #[tokio::test]
@@ -39,9 +58,21 @@ async fn javascript() {
 }
 
 #[tokio::test]
+async fn javascript_transforms() {
+    masks("js").await;
+    drops("js", "app.js", "app.js").await;
+}
+
+#[tokio::test]
 async fn python() {
     votes("python").await;
     keeps_state("python", "app.py", "app.py").await;
+}
+
+#[tokio::test]
+async fn python_transforms() {
+    masks("python").await;
+    drops("python", "app.py", "app.py").await;
 }
 
 /// A project fresh from `plugin new`, built, and asked by a gateway.
@@ -88,8 +119,7 @@ async fn gold_is_kept(module: &Path, kind: &str, what: &str) {
 async fn keeps_state(language: &'static str, source: &'static str, place: &'static str) {
     let work = move || {
         let project = Project::new("first-errors", language);
-        let example = workspace().join("examples/plugins/first-errors").join(source);
-        std::fs::copy(example, project.dir().join(place)).expect("copied");
+        project.copy("first-errors", &[(source, place)]);
         project.build()
     };
     let project = tokio::task::spawn_blocking(work).await.expect("no panic");
@@ -133,6 +163,35 @@ async fn keeps_state(language: &'static str, source: &'static str, place: &'stat
     assert!(host.stop().await.status.success());
     let arrived: Vec<_> = backend.traces().into_keys().collect();
     assert_eq!(arrived, [Trace::new(2), Trace::new(3), in_share].map(|trace| trace.id_bytes()), "{language}");
+}
+
+/// A transform fresh from `plugin new`, built, and run by the `wasm` processor.
+async fn masks(language: &'static str) {
+    let work = move || {
+        let project = Project::transform("my-own-mask", language).build();
+        let said = project.tailrace(&["plugin", "test", "my-own-mask"]);
+        assert!(said.contains("6 passed, 0 failed"), "{said}");
+        project
+    };
+    let project = tokio::task::spawn_blocking(work).await.expect("no panic");
+    transforms::masks_every_signal(&project.module(), "config: {keys: [password]}", "my-own-mask").await;
+
+    let yaml = transforms::config("127.0.0.1:1", &project.module(), "config: {keys: []}");
+    let ended = Setup::new(yaml).spawn().ended().await;
+    assert_eq!(ended.status.code(), Some(1), "{language}: {}", ended.log);
+    assert!(ended.log.contains("keys") && ended.log.contains("empty"), "{language}: {}", ended.log);
+}
+
+/// The example that leaves less of a request, or nothing.
+async fn drops(language: &'static str, source: &'static str, place: &'static str) {
+    let work = move || {
+        let project = Project::transform("drop-spans", language);
+        project.copy("drop-spans", &[(source, place), ("cases.yaml", "cases.yaml")]);
+        let project = project.build();
+        let said = project.tailrace(&["plugin", "test", "drop-spans"]);
+        assert!(said.contains("5 passed, 0 failed"), "{language}: {said}");
+    };
+    tokio::task::spawn_blocking(work).await.expect("no panic");
 }
 
 /// The least id that is kept by a policy that keeps a half.

@@ -16,9 +16,25 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn new(name: &'static str, language: &'static str) -> Self {
+        Self::of_kind("policy", name, language)
+    }
+
+    pub(crate) fn transform(name: &'static str, language: &'static str) -> Self {
+        Self::of_kind("transform", name, language)
+    }
+
+    fn of_kind(kind: &str, name: &'static str, language: &'static str) -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a folder"), name, language };
-        project.tailrace(&["plugin", "new", name, "--lang", language]);
+        project.tailrace(&["plugin", "new", name, "--lang", language, "--kind", kind]);
         project
+    }
+
+    /// Puts files of an example into their places.
+    pub(crate) fn copy(&self, example: &str, files: &[(&str, &str)]) {
+        for (file, place) in files {
+            let file = workspace().join("examples/plugins").join(example).join(file);
+            std::fs::copy(file, self.dir().join(place)).expect("copied");
+        }
     }
 
     pub(crate) fn build(self) -> Self {

@@ -19,7 +19,7 @@ fn plugin(name: &str) -> PathBuf {
     path
 }
 
-fn config(backend: &str, module: &Path, more: &str) -> String {
+pub(crate) fn config(backend: &str, module: &Path, more: &str) -> String {
     let processor = format!("  wasm/it: {{module: '{}', {more}}}\n", module.display());
     let pipelines = ["traces", "metrics", "logs"].map(|signal| (signal, "wasm/it", "otlp_grpc"));
     yaml::config(&processor, &yaml::direct("otlp_grpc", backend), &pipelines)
@@ -52,9 +52,13 @@ const DROPPED: [&str; 3] = [
 
 #[tokio::test]
 async fn the_example_redacts_every_signal() {
+    masks_every_signal(&plugin("redact"), "config: {keys: [password], mask: '#'}", "redact").await;
+}
+
+/// A host with this transform masks the values of `password`, and counts them.
+pub(crate) async fn masks_every_signal(module: &Path, settings: &str, name: &str) {
     let backend = Backend::start().await;
-    let yaml = config(backend.address(), &plugin("redact"), "config: {keys: [password], mask: '#'}");
-    let host = Setup::new(yaml).start().await;
+    let host = Setup::new(config(backend.address(), module, settings)).start().await;
     for client in [host.grpc(), host.http()] {
         for (signal, message, _) in requests() {
             let before = backend.accepted(signal).len();
@@ -72,7 +76,7 @@ async fn the_example_redacts_every_signal() {
         }
     }
     let metrics = host.metrics().await;
-    assert!(metrics.sum("otelcol_tailrace_plugin_counter", &[("plugin", "redact"), ("counter", "masked")]) >= 12.0);
+    assert!(metrics.sum("otelcol_tailrace_plugin_counter", &[("plugin", name), ("counter", "masked")]) >= 12.0);
     for (direction, items) in [("incoming", 24.0), ("outgoing", 24.0)] {
         let name = format!("otelcol_processor_{direction}_items");
         let sum = metrics.sum(&name, &[("processor", "wasm/it")]);

@@ -3,7 +3,7 @@ use clap::ValueEnum as _;
 use super::*;
 
 fn new(name: &str, language: Language, dir: &Path) -> New {
-    New { name: name.to_owned(), language, dir: Some(dir.to_owned()) }
+    New { name: name.to_owned(), language, kind: Kind::Policy, dir: Some(dir.to_owned()) }
 }
 
 #[test]
@@ -21,18 +21,24 @@ fn names_are_checked() {
 
 #[test]
 fn a_project_has_its_own_name_and_is_recognised() {
-    for &language in Language::value_variants() {
+    let kinds = [(Kind::Policy, "policy: slow_checkouts"), (Kind::Transform, "transform: slow_checkouts")];
+    for (&language, (kind, named)) in Language::value_variants().iter().flat_map(|l| kinds.map(|kind| (l, kind))) {
         let dir = tempfile::tempdir().expect("a folder");
         let project = dir.path().join("mine");
-        new("slow-checkouts", language, &project).run().expect("written");
+        New { kind, ..new("slow-checkouts", language, &project) }.run().expect("written");
         assert_eq!(Language::of(&project), Some(language), "{language:?}");
         for file in ["wit/plugin.wit", "README.md", "cases.yaml", ".gitignore"] {
             let text =
                 fs::read_to_string(project.join(file)).unwrap_or_else(|error| panic!("{language:?} {file}: {error}"));
-            assert!(!text.contains("keep-vip") && !text.contains("keep_vip"), "{language:?} {file}");
+            for template in PLACEHOLDERS {
+                assert!(!text.contains(template) && !text.contains(&snake(template)), "{language:?} {file}");
+            }
         }
         let cases = fs::read_to_string(project.join("cases.yaml")).expect("there");
-        assert!(cases.contains("policy: slow_checkouts"), "{cases}");
+        assert!(cases.contains(named), "{cases}");
+        for folder in ["policy", "transform", "template"] {
+            assert!(!project.join(folder).exists(), "{language:?} {folder}");
+        }
     }
 }
 
