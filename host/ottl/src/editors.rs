@@ -4,8 +4,10 @@ mod arguments;
 mod keys;
 mod lists;
 mod maps;
+mod metrics;
 mod replace;
 mod replacement;
+mod semconv;
 mod set;
 mod truncate;
 
@@ -69,8 +71,16 @@ impl Parameter {
 }
 
 /// All that there are, by family.
-static FAMILIES: [&[Editor]; 6] =
-    [set::EDITORS, keys::EDITORS, lists::EDITORS, maps::EDITORS, replace::EDITORS, truncate::EDITORS];
+static FAMILIES: [&[Editor]; 8] = [
+    set::EDITORS,
+    keys::EDITORS,
+    lists::EDITORS,
+    maps::EDITORS,
+    replace::EDITORS,
+    truncate::EDITORS,
+    metrics::EDITORS,
+    semconv::EDITORS,
+];
 
 fn all() -> impl Iterator<Item = &'static Editor> {
     FAMILIES.into_iter().flatten()

@@ -105,7 +105,9 @@ impl Expr {
             Self::Map(entries) => entries.iter().for_each(|(_, value)| value.each_path(see)),
             Self::AnyDataPoint(key, value) => {
                 key.each_path(see);
-                value.iter().for_each(|value| value.each_path(see));
+                if let Some(value) = value {
+                    value.each_path(see);
+                }
             }
         }
     }

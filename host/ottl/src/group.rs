@@ -1,11 +1,14 @@
 //! Statements and conditions that belong together, and what they run on.
 
 mod infer;
+mod run;
 
 use tailrace_otlp::Signal;
 
 use crate::check::Paths;
 use crate::{Condition, Context, Problem, Statement, parser, syntax};
+
+pub use run::Then;
 
 /// What a pass over a request runs: statements on every item, or conditions of which one must hold, or both.
 ///

@@ -10,10 +10,15 @@ use tailrace_otlp::edit::{Draft, Place};
 use tailrace_otlp::{view, walk, wire};
 
 use crate::source::{Glance, Source};
-use crate::{Context, Field, Key, Map, Path, Value, codec, expr};
+use crate::{Context, Field, Key, Map, Path, Value, codec, expr, fields};
 
 pub(crate) use entries::{Change, merge, rewrite};
 use slot::{Codec, Slot, slot};
+pub(crate) use slot::{EXPONENTIAL, GAUGE, HISTOGRAM, SUM, SUMMARY};
+
+/// Edits the message that holds the entries of a map: is shown it and the number of the field that they are, and gives what is to
+/// stand there, or none if it is the same.
+type EditMap<'e> = dyn FnMut(&[u8], u32) -> Result<Option<Vec<u8>>, String> + 'e;
 
 /// What statements run on, and conditions are asked of: where a pass over a request is.
 pub struct Item<'i, 'a> {
@@ -27,6 +32,7 @@ pub struct Item<'i, 'a> {
 pub struct Memory {
     cache: Map<'static>,
     scratch: Vec<u8>,
+    added: Vec<Vec<u8>>,
 }
 
 impl Memory {
@@ -35,6 +41,12 @@ impl Memory {
         if !self.cache.is_empty() {
             self.cache = Map::default();
         }
+    }
+
+    /// The metrics that statements made since this was last asked, each a message that belongs into the scope of the item. (Spans and
+    /// log records are made by none.) [`Group::run`](crate::Group::run) puts them there.
+    pub fn take_added(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.added)
     }
 }
 
@@ -47,6 +59,21 @@ impl<'i, 'a> Item<'i, 'a> {
     /// What the item is.
     pub fn context(&self) -> Context {
         self.context
+    }
+
+    /// The metric that the item is or lies in.
+    pub(crate) fn metric(&self) -> &[u8] {
+        self.place.item.body()
+    }
+
+    /// The data point that the item is, and the field of the metric that it lies in.
+    pub(crate) fn data_point(&self) -> (&[u8], u32) {
+        (self.place.part.body(), self.place.data)
+    }
+
+    /// Puts a metric beside the one of the item.
+    pub(crate) fn add_metric(&mut self, metric: Vec<u8>) {
+        self.memory.added.push(metric);
     }
 
     /// The message that holds the fields of a context.
@@ -149,13 +176,8 @@ impl<'i, 'a> Item<'i, 'a> {
         Ok(())
     }
 
-    /// Edits the map at a path: `edit` sees the message that holds its entries, and their field number, and gives the message
-    /// that is to stand there, or none if it is the same.
-    pub(crate) fn edit_map(
-        &mut self,
-        path: &Path,
-        edit: &mut dyn FnMut(&[u8], u32) -> Result<Option<Vec<u8>>, String>,
-    ) -> Result<(), String> {
+    /// Edits the map at a path.
+    pub(crate) fn edit_map(&mut self, path: &Path, edit: &mut EditMap<'_>) -> Result<(), String> {
         if let (false, true, Some(slot)) = (path.field == Field::Cache, path.keys.is_empty(), self.slot(path))
             && slot.codec == Codec::Map
         {
@@ -216,7 +238,7 @@ impl Source for Item<'_, '_> {
                     _ => Glance::NoText,
                 }
             }
-            (Codec::Text, _) => Glance::Text(read::bytes(self.message(path.context, &slot), slot.number)),
+            (Codec::Text, _) => Glance::Text(fields::bytes(self.message(path.context, &slot), slot.number)),
             _ => Glance::Unknown,
         }
     }

@@ -26,6 +26,7 @@ pub(crate) fn statement(text: &str) -> Result<Statement, Problem> {
 }
 
 /// Reads a condition.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetime")]
 pub(crate) fn condition(text: &str) -> Result<Test, Problem> {
     parse("condition", text, |parser| parser.test())
 }

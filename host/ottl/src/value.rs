@@ -36,7 +36,7 @@ pub struct Time {
     pub offset_seconds: i32,
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     /// The same value, borrowed.
     pub fn by_ref(&self) -> Value<'_> {
         match self {

@@ -16,7 +16,7 @@ impl Checker {
             return self.unknown_field(context, rest, &written);
         };
         let (last, before) = rest.split_last()?;
-        for segment in before.iter().filter(|segment| !segment.keys.is_empty()) {
+        if let Some(segment) = before.iter().find(|segment| !segment.keys.is_empty()) {
             return self.no_keys(segment);
         }
         if field == Field::Cache && context != self.context {

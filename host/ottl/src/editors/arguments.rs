@@ -152,6 +152,31 @@ impl Bound {
         }
     }
 
+    /// A number that is written out, if it is given.
+    pub(crate) fn number(&mut self, at: usize) -> Result<Option<f64>, Problem> {
+        match self.literal(at)? {
+            None => Ok(None),
+            Some(Value::Double(number)) => Ok(Some(number)),
+            Some(Value::Int(number)) => Ok(Some(number as f64)),
+            Some(other) => Err(self.problem(at, format!("must be a float but got {}", other.type_name()))),
+        }
+    }
+
+    /// A list of numbers that is written out, if it is given.
+    pub(crate) fn numbers(&mut self, at: usize) -> Result<Option<Vec<f64>>, Problem> {
+        let Some(value) = self.literal(at)? else { return Ok(None) };
+        let number = |value: &Value<'_>| match value {
+            Value::Double(number) => Some(*number),
+            Value::Int(number) => Some(*number as f64),
+            _ => None,
+        };
+        let numbers = match &value {
+            Value::List(items) => items.iter().map(number).collect::<Option<Vec<_>>>(),
+            _ => None,
+        };
+        numbers.map(Some).ok_or_else(|| self.problem(at, "must be a list of floats"))
+    }
+
     /// A boolean that is written out, if it is given.
     pub(crate) fn flag(&mut self, at: usize) -> Result<Option<bool>, Problem> {
         match self.literal(at)? {

@@ -121,13 +121,13 @@ fn limit(bound: &mut Bound) -> Made {
         let message = message.replacen("{}", &size.to_string(), 1).replacen("{}", &keys.len().to_string(), 1);
         return Err(bound.problem(1, message));
     }
-    Ok(Box::new(Limit { target, limit: size, keys }))
+    Ok(Box::new(Limit { target, size, keys }))
 }
 
 /// Keeps so many entries: those of the given keys, and the first of the others. (The collector keeps any of the others.)
 struct Limit {
     target: Target,
-    limit: usize,
+    size: usize,
     keys: Vec<String>,
 }
 
@@ -137,10 +137,10 @@ impl Edit for Limit {
         let has_priority = |name: &[u8]| self.keys.iter().any(|key| key.as_bytes() == name);
         item.edit_map(&path, &mut |message, number| {
             let names = || tailrace_otlp::view::attributes(message, number).map(|(name, _)| name);
-            if names().count() <= self.limit {
+            if names().count() <= self.size {
                 return Ok(None);
             }
-            let mut room = self.limit.saturating_sub(names().filter(|name| has_priority(name)).count());
+            let mut room = self.size.saturating_sub(names().filter(|name| has_priority(name)).count());
             rewrite(message, number, &mut |name, _| {
                 let keeps = has_priority(name) || room > 0;
                 room = room.saturating_sub(usize::from(keeps && !has_priority(name)));

@@ -29,22 +29,22 @@ fn keys_are_deleted_and_kept() {
             r#"delete_key(attributes["map"], "x")"#,
             format!(r#"attributes["map"]["x"] == nil and Len(attributes["map"]) == 1 and {rest} == 6"#),
         ),
-        (r#"delete_matching_keys(attributes, "^u")"#, format!(r#"{rest} == 4"#)),
-        (r#"delete_matching_keys(attributes, attributes["user"])"#, format!(r#"{rest} == 6"#)),
+        (r#"delete_matching_keys(attributes, "^u")"#, format!(r"{rest} == 4")),
+        (r#"delete_matching_keys(attributes, attributes["user"])"#, format!(r"{rest} == 6")),
         (
             r#"keep_matching_keys(attributes, "^(int|user)$")"#,
             format!(r#"attributes["user"] == "alice" and {rest} == 2"#),
         ),
         (r#"keep_keys(attributes, ["int", "none"])"#, format!("{rest} == 1")),
-        (r#"keep_keys(attributes, [])"#, "attributes == {}".to_owned()),
+        (r"keep_keys(attributes, [])", "attributes == {}".to_owned()),
         (
             r#"limit(attributes, 3, ["int"])"#,
             format!(r#"attributes["user"] != nil and attributes["url"] != nil and {rest} == 3"#),
         ),
         (r#"limit(attributes, 1, ["int"])"#, format!("{rest} == 1")),
         (r#"limit(attributes, 1, ["none"])"#, r#"attributes == {"user": "alice"}"#.to_owned()),
-        (r#"limit(attributes, 6, [])"#, format!("{rest} == 6")),
-        (r#"limit(attributes, 0, [])"#, "attributes == {}".to_owned()),
+        (r"limit(attributes, 6, [])", format!("{rest} == 6")),
+        (r"limit(attributes, 0, [])", "attributes == {}".to_owned()),
     ];
     for (statement, expected) in cases {
         becomes(statement, &expected);
@@ -221,7 +221,7 @@ fn what_is_no_utf8_stays_as_it_is() {
     let span = [pair(b"bad\xff", b"\xffvalue"), pair(b"good", b"value")].concat();
     let request = put(1, &put(2, &put(2, &span)));
     for statement in
-        [r#"set(attributes["new"], 1)"#, r#"delete_key(attributes, "good")"#, r#"truncate_all(attributes, 3)"#]
+        [r#"set(attributes["new"], 1)"#, r#"delete_key(attributes, "good")"#, r"truncate_all(attributes, 3)"]
     {
         let after = run(Context::Span, &request, &[statement]).unwrap();
         let spans = tailrace_otlp::walk::children(&after, 1)

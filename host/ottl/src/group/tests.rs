@@ -2,7 +2,7 @@ use super::*;
 
 fn infer(signal: Signal, statements: &[&str], conditions: &[&str]) -> Result<Context, String> {
     Group::infer(signal, statements, conditions).map(|group| group.context).map_err(|problems| {
-        let said: Vec<_> = problems.iter().map(|problem| problem.to_string()).collect();
+        let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
         said.join("; ")
     })
 }
@@ -39,12 +39,12 @@ fn what_can_not_be_inferred_is_told() {
     use Signal::{Metrics, Traces};
     let cases: [(Signal, &[&str], &[&str], &str); 7] = [
         (Traces, &[r#"set(name, "a")"#], &[], "missing context name for path \"name\""),
-        (Traces, &[r#"set(span.name, name)"#], &[], "missing context name for path \"name\""),
+        (Traces, &[r"set(span.name, name)"], &[], "missing context name for path \"name\""),
         (Traces, &[], &["true"], "unable to infer context"),
         (Traces, &[r#"set(log.body, "a")"#], &[], "unable to infer context"),
         (Metrics, &[], &[r#"HasAttrKeyOnDatapoint("a") and datapoint.value_int == 1"#], "unable to infer context"),
-        (Traces, &[r#"set(span.name, Frobnicate())"#], &[], "undefined function \"Frobnicate\""),
-        (Traces, &[r#"set(span.nam, 1)"#, "st(span.name, 1)", "set(span.name, 1"], &[], "statement has invalid syntax"),
+        (Traces, &[r"set(span.name, Frobnicate())"], &[], "undefined function \"Frobnicate\""),
+        (Traces, &[r"set(span.nam, 1)", "st(span.name, 1)", "set(span.name, 1"], &[], "statement has invalid syntax"),
     ];
     for (signal, statements, conditions, said) in cases {
         let problem = infer(signal, statements, conditions).unwrap_err();
@@ -57,7 +57,7 @@ fn an_explicit_context_allows_bare_paths() {
     let group =
         Group::on(Context::Span, &[r#"set(name, resource.attributes["a"])"#], &["kind == SPAN_KIND_SERVER"]).unwrap();
     assert_eq!((group.statements.len(), group.conditions.len()), (1, 1));
-    let problems = Group::on(Context::Resource, &[], &[r#"span.name == "a""#, r#"nam == 1"#]).unwrap_err();
+    let problems = Group::on(Context::Resource, &[], &[r#"span.name == "a""#, r"nam == 1"]).unwrap_err();
     let parts: Vec<_> = problems.iter().map(|problem| (problem.part, problem.problem.span.clone())).collect();
     assert_eq!(parts, [(Part::Condition(0), 0..4), (Part::Condition(1), 0..3)]);
 }

@@ -18,13 +18,12 @@ pub(crate) enum Change {
     Key(Vec<u8>),
 }
 
+/// Says what becomes of an entry, by its key and value.
+type Judge<'j> = dyn FnMut(&[u8], view::Value<'_>) -> Result<Change, String> + 'j;
+
 /// Asks about each entry under field `number` of a message; gives the message that comes of it, none if it is the same. An
 /// entry that gets the key of another takes its place.
-pub(crate) fn rewrite(
-    message: &[u8],
-    number: u32,
-    change: &mut dyn FnMut(&[u8], view::Value<'_>) -> Result<Change, String>,
-) -> Result<Option<Vec<u8>>, String> {
+pub(crate) fn rewrite(message: &[u8], number: u32, change: &mut Judge<'_>) -> Result<Option<Vec<u8>>, String> {
     let mut out: Option<Vec<u8>> = None;
     let (mut read, mut written) = (0, 0);
     let mut renamed: Vec<Vec<u8>> = Vec::new();

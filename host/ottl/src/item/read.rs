@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use tailrace_otlp::wire::{self, Payload};
-use tailrace_otlp::{view, walk};
+use tailrace_otlp::{view, walk, wire};
 
 use super::slot::{Codec, Slot};
 use super::trace_state;
+use crate::fields::{bytes, numbers, scalar};
 use crate::{Key, Map, Time, Value, codec};
 
 /// The value of a field of `message`.
@@ -60,26 +60,6 @@ fn any<'s>(body: &'s [u8], keys: &[Key]) -> Result<Value<'s>, String> {
     }
 }
 
-/// The bytes of a field; none if it is not there.
-#[inline]
-pub(super) fn bytes(message: &[u8], number: u32) -> &[u8] {
-    walk::children(message, number).last().map_or(&[], |(_, body)| body)
-}
-
-/// The bits of a number; zeros if it is not there.
-#[inline]
-fn scalar(message: &[u8], number: u32) -> u64 {
-    let mut bits = 0;
-    for field in wire::fields(message).filter(|field| field.number == number) {
-        bits = match field.payload {
-            Payload::Varint(value) | Payload::Fixed64(value) => value,
-            Payload::Fixed32(value) => value.into(),
-            Payload::Len(_) | Payload::Group(_) => bits,
-        };
-    }
-    bits
-}
-
 /// An id; zeros if there is none.
 fn id(message: &[u8], number: u32, len: usize) -> Cow<'_, [u8]> {
     const ZEROS: [u8; 16] = [0; 16];
@@ -101,27 +81,6 @@ pub(super) const KINDS: [(&str, &str); 6] = [
 
 fn kind(number: u64) -> Option<&'static (&'static str, &'static str)> {
     usize::try_from(number).ok().and_then(|at| KINDS.get(at))
-}
-
-/// Repeated numbers of a wire type, packed or one by one.
-pub(super) fn numbers(message: &[u8], number: u32, wire: u8) -> Vec<u64> {
-    let mut all = Vec::new();
-    for field in wire::fields(message).filter(|field| field.number == number) {
-        match field.payload {
-            Payload::Varint(value) | Payload::Fixed64(value) => all.push(value),
-            Payload::Len(packed) if wire == wire::FIXED64 => {
-                all.extend(packed.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)));
-            }
-            Payload::Len(mut packed) => {
-                while let Some((value, after)) = wire::varint(packed) {
-                    all.push(value);
-                    packed = after;
-                }
-            }
-            Payload::Group(_) | Payload::Fixed32(_) => {}
-        }
-    }
-    all
 }
 
 fn list(bits: Vec<u64>, value: impl Fn(u64) -> Value<'static>) -> Value<'static> {

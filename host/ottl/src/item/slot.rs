@@ -109,40 +109,40 @@ pub(super) fn data_type(data: u32) -> i64 {
     }
 }
 
-const fn own(number: u32, codec: Codec) -> Option<Slot> {
-    Some(Slot { inner: None, number, codec })
+const fn own(number: u32, codec: Codec) -> Slot {
+    Slot { inner: None, number, codec }
 }
 
-const fn inside(inner: u32, number: u32, codec: Codec) -> Option<Slot> {
-    Some(Slot { inner: Some(inner), number, codec })
+const fn inside(inner: u32, number: u32, codec: Codec) -> Slot {
+    Slot { inner: Some(inner), number, codec }
 }
 
 const TRACE_ID: usize = 16;
 const SPAN_ID: usize = 8;
 
 fn resource(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::Attributes => inside(1, 1, Codec::Map),
         Field::DroppedAttributesCount => inside(1, 2, Codec::Uint),
         Field::SchemaUrl => own(3, Codec::Text),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 fn scope(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::Name => inside(1, 1, Codec::Text),
         Field::Version => inside(1, 2, Codec::Text),
         Field::Attributes => inside(1, 3, Codec::Map),
         Field::DroppedAttributesCount => inside(1, 4, Codec::Uint),
         Field::SchemaUrl => own(3, Codec::Text),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 fn span(field: Field) -> Option<Slot> {
     const STATUS: u32 = 15;
-    match field {
+    Some(match field {
         Field::Attributes => own(9, Codec::Map),
         Field::Name => own(5, Codec::Text),
         Field::Kind => own(6, Codec::Enum),
@@ -168,23 +168,23 @@ fn span(field: Field) -> Option<Slot> {
         Field::Links => own(13, Codec::Messages),
         Field::DroppedLinksCount => own(14, Codec::Uint),
         Field::Flags => own(16, Codec::Fixed32),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 fn span_event(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::Time => own(1, Codec::Time),
         Field::TimeUnixNano => own(1, Codec::TimeNs),
         Field::Name => own(2, Codec::Text),
         Field::Attributes => own(3, Codec::Map),
         Field::DroppedAttributesCount => own(4, Codec::Uint),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 fn log(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::Attributes => own(6, Codec::Map),
         Field::Body => own(5, Codec::Any),
         Field::BodyString => own(5, Codec::AnyText),
@@ -201,12 +201,12 @@ fn log(field: Field) -> Option<Slot> {
         Field::SpanId => own(10, Codec::Id(SPAN_ID)),
         Field::SpanIdString => own(10, Codec::IdText(SPAN_ID)),
         Field::EventName => own(12, Codec::Text),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 fn metric(field: Field, data: u32) -> Option<Slot> {
-    match (field, data) {
+    Some(match (field, data) {
         (Field::Name, _) => own(1, Codec::Text),
         (Field::Description, _) => own(2, Codec::Text),
         (Field::Unit, _) => own(3, Codec::Text),
@@ -214,36 +214,36 @@ fn metric(field: Field, data: u32) -> Option<Slot> {
         (Field::AggregationTemporality, SUM | HISTOGRAM | EXPONENTIAL) => inside(data, 2, Codec::Enum),
         (Field::IsMonotonic, SUM) => inside(data, 3, Codec::Flag),
         (Field::DataPoints, 1..) => inside(data, 1, Codec::Messages),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 /// What all data points have at the same place.
 fn point(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::StartTime => own(2, Codec::Time),
         Field::StartTimeUnixNano => own(2, Codec::TimeNs),
         Field::Time => own(3, Codec::Time),
         Field::TimeUnixNano => own(3, Codec::TimeNs),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 const DOUBLE: Codec = Codec::Double { rival: None };
 
 fn number_point(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::ValueDouble => own(4, Codec::Double { rival: Some(6) }),
         Field::Exemplars => own(5, Codec::Messages),
         Field::ValueInt => own(6, Codec::Signed { rival: 4 }),
         Field::Attributes => own(7, Codec::Map),
         Field::Flags => own(8, Codec::Uint),
-        _ => point(field),
-    }
+        _ => return point(field),
+    })
 }
 
 fn histogram_point(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::Count => own(4, Codec::Count),
         Field::Sum => own(5, DOUBLE),
         Field::BucketCounts => own(6, Codec::Counts),
@@ -251,14 +251,14 @@ fn histogram_point(field: Field) -> Option<Slot> {
         Field::Exemplars => own(8, Codec::Messages),
         Field::Attributes => own(9, Codec::Map),
         Field::Flags => own(10, Codec::Uint),
-        _ => point(field),
-    }
+        _ => return point(field),
+    })
 }
 
 fn exponential_point(field: Field) -> Option<Slot> {
     const POSITIVE: u32 = 8;
     const NEGATIVE: u32 = 9;
-    match field {
+    Some(match field {
         Field::Attributes => own(1, Codec::Map),
         Field::Count => own(4, Codec::Count),
         Field::Sum => own(5, DOUBLE),
@@ -272,23 +272,23 @@ fn exponential_point(field: Field) -> Option<Slot> {
         Field::NegativeBucketCounts => inside(NEGATIVE, 2, Codec::Varints),
         Field::Flags => own(10, Codec::Uint),
         Field::Exemplars => own(11, Codec::Messages),
-        _ => point(field),
-    }
+        _ => return point(field),
+    })
 }
 
 fn summary_point(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::Count => own(4, Codec::Count),
         Field::Sum => own(5, DOUBLE),
         Field::QuantileValues => own(6, Codec::Quantiles),
         Field::Attributes => own(7, Codec::Map),
         Field::Flags => own(8, Codec::Uint),
-        _ => point(field),
-    }
+        _ => return point(field),
+    })
 }
 
 fn exemplar(field: Field) -> Option<Slot> {
-    match field {
+    Some(match field {
         Field::Time => own(2, Codec::Time),
         Field::TimeUnixNano => own(2, Codec::TimeNs),
         Field::ValueDouble => own(3, Codec::Double { rival: Some(6) }),
@@ -298,6 +298,6 @@ fn exemplar(field: Field) -> Option<Slot> {
         Field::TraceIdString => own(5, Codec::IdText(TRACE_ID)),
         Field::ValueInt => own(6, Codec::Signed { rival: 3 }),
         Field::FilteredAttributes => own(7, Codec::Map),
-        _ => None,
-    }
+        _ => return None,
+    })
 }

@@ -52,9 +52,9 @@ const TRACE_ID: &str = "0x0102030405060708090a0b0c0d0e0f10";
 fn every_path_of_traces_is_read() {
     let request = traces(full_span());
     let resource = [
-        r#"resource.dropped_attributes_count == 3"#,
+        r"resource.dropped_attributes_count == 3",
         r#"resource.schema_url == "resource-url""#,
-        r#"resource.cache == {}"#,
+        r"resource.cache == {}",
     ];
     all_hold(Context::Resource, &request, &resource, &attribute_conditions("resource.attributes"), &[]);
     let scope = [
@@ -98,7 +98,7 @@ fn every_path_of_traces_is_read() {
         "time > span.start_time",
         "event_index == 0",
         "dropped_attributes_count == 8",
-        r#"cache == {}"#,
+        r"cache == {}",
     ];
     all_hold(Context::SpanEvent, &request, &event, &attribute_conditions("spanevent.attributes"), &[]);
 }
@@ -472,7 +472,7 @@ fn the_cache_holds_values_for_the_item() {
     let statements = [
         r#"set(cache["start"], start_time_unix_nano)"#,
         r#"set(cache["deep"]["list"][1], attributes["map"])"#,
-        r#"set(start_time_unix_nano, 0)"#,
+        r"set(start_time_unix_nano, 0)",
         r#"set(attributes["found"], cache["deep"]["list"][1]["x"])"#,
         r#"set(end_time_unix_nano, cache["start"])"#,
         r#"delete_key(cache, "none")"#,
@@ -496,7 +496,7 @@ fn a_resource_or_scope_that_is_not_there_is_made() {
         out
     };
     let bare = nest(1, &nest(2, &nest(2, &[])));
-    let statements = [r#"set(resource.attributes["a"], "b")"#, r#"set(scope.name, "c")"#, r#"set(status.code, 1)"#];
+    let statements = [r#"set(resource.attributes["a"], "b")"#, r#"set(scope.name, "c")"#, r"set(status.code, 1)"];
     let after = run(Context::Span, &bare, &statements).unwrap();
     let expected = r#"resource.attributes["a"] == "b" and scope.name == "c" and status.code == 1"#;
     assert_eq!(holds(Context::Span, &after, expected), Ok(true));

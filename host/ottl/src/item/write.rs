@@ -6,7 +6,7 @@ use tailrace_otlp::{view, wire};
 use super::read;
 use super::slot::{Codec, Slot};
 use super::trace_state;
-use crate::{Key, Map, Value, codec};
+use crate::{Key, Map, Value, codec, fields};
 
 /// How long a list grows by being given an element far behind its end.
 const MAX_PADDING: i64 = 1024;
@@ -47,14 +47,21 @@ pub(super) fn write(draft: &mut Draft<'_>, slot: &Slot, keys: &[Key], value: &Va
         Codec::OldKindText => set_varint(draft, number, kind(text(value)?, "deprecated ", |names| names.0)?),
         Codec::TraceState => set_trace_state(draft, number, keys, text(value)?)?,
         Codec::Counts => {
-            set_numbers(draft, number, value, |out, value| Ok(out.extend_from_slice(&int(value)?.to_le_bytes())))?
+            set_numbers(draft, number, value, |out, value| {
+                let _: () = out.extend_from_slice(&int(value)?.to_le_bytes());
+                Ok(())
+            })?;
         }
         Codec::Varints => {
-            set_numbers(draft, number, value, |out, value| Ok(wire::put_varint(out, int(value)?.cast_unsigned())))?
+            set_numbers(draft, number, value, |out, value| {
+                wire::put_varint(out, int(value)?.cast_unsigned());
+                Ok(())
+            })?;
         }
         Codec::Doubles => {
             set_numbers(draft, number, value, |out, value| {
-                Ok(out.extend_from_slice(&double(value)?.to_bits().to_le_bytes()))
+                let _: () = out.extend_from_slice(&double(value)?.to_bits().to_le_bytes());
+                Ok(())
             })?;
         }
         Codec::Messages => clear(draft, number, value)?,
@@ -171,7 +178,7 @@ fn set_trace_state(draft: &mut Draft<'_>, number: u32, keys: &[Key], value: &str
     match trace_state::only(keys)? {
         None => set_bytes(draft, number, value.as_bytes()),
         Some(key) => {
-            if let Some(new) = trace_state::with(read::bytes(draft.body(), number), key, value) {
+            if let Some(new) = trace_state::with(fields::bytes(draft.body(), number), key, value) {
                 draft.set_bytes(number, new.as_bytes());
             }
         }
@@ -224,7 +231,10 @@ fn set_buckets(draft: &mut Draft<'_>, number: u32, value: &Value<'_>) -> Result<
         set_varint(&mut buckets, 1, wire::zigzag((int(offset)? as i32).into()));
     }
     let counts = map.get("bucket_counts").unwrap_or(&Value::Nil);
-    set_numbers(&mut buckets, 2, counts, |out, value| Ok(wire::put_varint(out, int(value)?.cast_unsigned())))?;
+    set_numbers(&mut buckets, 2, counts, |out, value| {
+        wire::put_varint(out, int(value)?.cast_unsigned());
+        Ok(())
+    })?;
     draft.set_bytes(number, buckets.body());
     Ok(())
 }
@@ -279,7 +289,7 @@ fn any(draft: &mut Draft<'_>, number: u32, keys: &[Key], value: &Value<'_>) -> R
     if keys.is_empty() {
         codec::encode(&mut encoded, value)?;
     } else {
-        let old = view::Value::parse(read::bytes(draft.body(), number));
+        let old = view::Value::parse(fields::bytes(draft.body(), number));
         if !matches!(old, view::Value::Map(_) | view::Value::Array(_)) {
             return Err(format!("log bodies of type {} cannot be indexed", codec::type_name(old)));
         }
