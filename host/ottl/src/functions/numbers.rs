@@ -18,8 +18,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// Whether the last digit is the check digit of the others: every second one from the right is doubled, and all digits of what comes
-/// out add up to tens.
+/// Whether the last digit is the check digit of the others: every second one from the right is doubled, and all digits of what
+/// comes out add up to tens.
 fn is_valid_luhn<'a>(value: &Value<'_>) -> Result<Value<'a>, String> {
     let number;
     let text = match value {
@@ -65,7 +65,8 @@ fn parse_int(text: &str, base: i64) -> Result<i64, String> {
     i64::from_str_radix(&format!("{sign}{digits}"), radix).map_err(|_| failed("value out of range"))
 }
 
-/// The base of a literal of Go's, by its prefix, and its digits: an underscore may stand between two of them, or after the prefix.
+/// The base of a literal of Go's, by its prefix, and its digits. An underscore may stand between two of them, or after the
+/// prefix.
 fn literal(text: &str) -> Option<(u32, String)> {
     let lower = text.to_ascii_lowercase();
     let (radix, rest) = match lower.as_bytes() {

@@ -3,9 +3,11 @@
 mod civil;
 mod duration;
 mod format;
+mod go;
 mod layout;
 mod names;
 mod parse;
+mod pieces;
 mod zone;
 
 pub(super) use civil::Civil;

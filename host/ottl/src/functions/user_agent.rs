@@ -1,9 +1,9 @@
 //! What a user agent is, and what it runs on.
 //!
-//! Go's converter has the 1,300 expressions of ua-parser's database. Compiled they take tens of megabytes, which is no size for a plugin,
-//! and no crate brings them in a form that could be used one by one. Here is a table of what sends most requests: the browsers,
-//! the crawlers, the clients of programming languages. It answers as the database does; what it does not know is `Other`, which is
-//! what the database says of everything that it does not know.
+//! Go's converter has the 1,300 expressions of ua-parser's database. Compiled they take tens of megabytes, which is no size for a
+//! plugin, and no crate brings them in a form that could be used one by one. Here is a table of what sends most requests: the
+//! browsers, the crawlers, the clients of programming languages. It answers as the database does; what it does not know is `Other`,
+//! which is what the database says of everything that it does not know.
 
 mod system;
 

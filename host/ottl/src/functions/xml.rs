@@ -1,7 +1,7 @@
 //! XML in strings: parts of it, changes to it, and maps.
 //!
-//! Paths are those of `XPath` 1.0 without variables and namespaces: a prefix is a part of a name. Documents come back as Go writes them:
-//! spaces between elements stay, `<a/>` becomes `<a></a>`, a document type is left out.
+//! Paths are those of `XPath` 1.0 without variables and namespaces: a prefix is a part of a name. Documents come back as Go writes
+//! them: spaces between elements stay, `<a/>` becomes `<a></a>`, a document type is left out.
 
 mod document;
 mod maps;

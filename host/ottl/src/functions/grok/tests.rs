@@ -177,3 +177,11 @@ fn reads_logs() {
         }),
     ]);
 }
+
+#[test]
+fn long_definitions_fit_where_senders_name_them() {
+    let dictionary = Dictionary { own: HashMap::new(), captures_named_only: true };
+    for name in ["COMBINEDAPACHELOG", "HTTPD_ERRORLOG", "SYSLOG5424LINE", "URI"] {
+        assert!(dictionary.compile(&format!("(?P<all>%{{{name}}})"), true).is_ok(), "{name}");
+    }
+}

@@ -54,7 +54,8 @@ pub(super) fn snake(text: &str) -> String {
     snake
 }
 
-/// `order_total` → `OrderTotal`, `ORDER` → `Order` (and so `JSONData` → `Jsondata`). What is no ASCII letter or digit is left out, as there.
+/// `order_total` → `OrderTotal`, `ORDER` → `Order` (and so `JSONData` → `Jsondata`). What is no ASCII letter or digit is left out,
+/// as there.
 pub(super) fn camel(text: &str) -> String {
     let text = text.trim();
     // The one acronym that the library knows.

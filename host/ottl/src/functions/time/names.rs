@@ -181,7 +181,7 @@ static PORTUGUESE: Names = Names {
 };
 
 impl Names {
-    /// Reads a name off the front of a text: its number, and what follows. Upper and lower case are one, and so is a point after a
+    /// Reads a name off the front of a text: its number, and what follows. Upper and lower case are one, and a point may follow a
     /// short name.
     pub(super) fn month<'t>(&self, text: &'t str, is_short: bool) -> Option<(u8, &'t str)> {
         let (index, rest) = match (is_short, &self.short_months) {

@@ -23,8 +23,8 @@ impl Zone {
         found.map(Self).map_err(|_| format!("failed to load location {name}: unknown time zone {name}"))
     }
 
-    /// When a clock of the zone shows this. Where it never does, or does twice, as Go resolves it: by the offset that was in force at
-    /// that time of UTC.
+    /// When a clock of the zone shows this. Where it never does, or does twice, as Go resolves it: by the offset that was in force
+    /// at that time of UTC.
     pub(super) fn resolve(&self, civil: &Civil) -> Time {
         let at_utc = civil.at_offset(0).unix_ns;
         let guess = self.offset_at(at_utc);

@@ -1,5 +1,5 @@
-//! Reads documents, as strictly as Go's `encoding/xml`: what is opened is closed, attributes are quoted, entities are the five that
-//! XML has and numbers. A document type is skipped, so there is nothing that could multiply.
+//! Reads documents, as strictly as Go's `encoding/xml`: what is opened is closed, attributes are quoted, entities are the five
+//! that XML has and numbers. A document type is skipped, so there is nothing that could multiply.
 
 use super::document::{Attribute, Document, Element, Id, Kind, ROOT};
 

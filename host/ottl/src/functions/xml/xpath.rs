@@ -1,8 +1,10 @@
 //! `XPath` 1.0 over a document: what a path finds in it.
 
+mod axes;
 mod evaluate;
 mod functions;
 mod parse;
+mod tokens;
 
 use super::document::{Document, Id};
 

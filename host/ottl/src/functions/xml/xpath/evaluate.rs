@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 
-use super::super::document::{Document, Id, Kind, ROOT};
-use super::{Axis, Expression, Found, Operator, Start, Step, Test};
+use super::super::document::{Document, Kind, ROOT};
+use super::axes;
+use super::{Expression, Found, Operator, Start, Step, Test};
 
-/// Nodes that are looked at for one answer. A path that goes through a document within a document, as `//a[//b]` does, takes as many
-/// as the square of its nodes.
+/// Nodes that are looked at for one answer. A path that goes through a document within a document, as `//a[//b]` does, takes as
+/// many as the square of its nodes.
 const MAX_VISITS: usize = 1_000_000;
 
 pub(super) fn find(expression: &Expression, document: &Document) -> Result<Vec<Found>, String> {
@@ -194,7 +195,7 @@ impl Evaluator<'_> {
     fn step(&self, nodes: &[Found], step: &Step) -> Result<Vec<Found>, String> {
         let mut found = Vec::new();
         for node in nodes {
-            let mut reached = self.axis(*node, step.axis);
+            let mut reached = axes::nodes(self.document, *node, step.axis);
             self.visit(reached.len() + 1)?;
             reached.retain(|node| self.passes(*node, step));
             for predicate in &step.predicates {
@@ -230,65 +231,6 @@ impl Evaluator<'_> {
             }
         }
         Ok(kept)
-    }
-
-    /// The nodes of an axis, the nearest first.
-    fn axis(&self, node: Found, axis: Axis) -> Vec<Found> {
-        let (id, is_attribute) = match node {
-            Found::Node(id) => (id, false),
-            Found::Attribute(id, _) => (id, true),
-        };
-        let nodes = |ids: Vec<Id>| ids.into_iter().map(Found::Node).collect::<Vec<_>>();
-        match axis {
-            Axis::Itself => vec![node],
-            Axis::Parent if is_attribute => vec![Found::Node(id)],
-            Axis::Parent => nodes(self.ancestors(id).into_iter().take(1).collect()),
-            Axis::Ancestor if is_attribute => {
-                std::iter::once(Found::Node(id)).chain(nodes(self.ancestors(id))).collect()
-            }
-            Axis::Ancestor => nodes(self.ancestors(id)),
-            Axis::AncestorOrSelf => {
-                let own = is_attribute.then_some(node).into_iter().chain([Found::Node(id)]);
-                own.chain(nodes(self.ancestors(id))).collect()
-            }
-            Axis::DescendantOrSelf if is_attribute => vec![node],
-            _ if is_attribute => Vec::new(),
-            Axis::Attribute => {
-                let count = self.document.element(id).map_or(0, |element| element.attributes.len());
-                (0..count).map(|index| Found::Attribute(id, index)).collect()
-            }
-            Axis::Child => nodes(self.document.nodes[id].children.clone()),
-            Axis::Descendant => nodes(self.document.descendants(id)),
-            Axis::DescendantOrSelf => std::iter::once(node).chain(nodes(self.document.descendants(id))).collect(),
-            Axis::FollowingSibling => nodes(self.siblings(id).into_iter().filter(|other| *other > id).collect()),
-            Axis::PrecedingSibling => nodes(self.siblings(id).into_iter().filter(|other| *other < id).rev().collect()),
-            Axis::Following => {
-                let last = self.document.descendants(id).last().copied().unwrap_or(id);
-                nodes((last + 1..self.document.nodes.len()).collect())
-            }
-            Axis::Preceding => {
-                let ancestors = self.ancestors(id);
-                nodes((1..id).rev().filter(|other| !ancestors.contains(other)).collect())
-            }
-        }
-    }
-
-    /// The parent first.
-    fn ancestors(&self, id: Id) -> Vec<Id> {
-        let mut ancestors = Vec::new();
-        let mut at = id;
-        while at != ROOT {
-            at = self.document.nodes[at].parent;
-            ancestors.push(at);
-        }
-        ancestors
-    }
-
-    fn siblings(&self, id: Id) -> Vec<Id> {
-        match id {
-            ROOT => Vec::new(),
-            id => self.document.nodes[self.document.nodes[id].parent].children.clone(),
-        }
     }
 
     fn passes(&self, node: Found, step: &Step) -> bool {
