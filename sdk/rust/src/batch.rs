@@ -246,12 +246,31 @@ impl<'a> Batch<'a> {
 /// A whole trace.
 ///
 /// ```
-/// use tailrace_sdk::Trace;
+/// use tailrace_sdk::testing::{TestSpan, evaluate};
+/// use tailrace_sdk::{Diagnostics, Needs, Policy, Trace, Verdict};
 ///
-/// /// Slow, not made here alone, and a span of it is a server's.
-/// fn interesting(trace: &Trace<'_>) -> bool {
-///     trace.duration() > 2_000_000_000 && trace.span_count() > 1 && trace.spans().any(|span| span.kind() == 2)
+/// /// Keeps what is slow, and of which a span is a server's.
+/// struct SlowServers;
+///
+/// impl Policy for SlowServers {
+///     const KIND: &'static str = "slow_servers";
+///     type Config = ();
+///
+///     fn new((): ()) -> Result<Self, Diagnostics> {
+///         Ok(Self)
+///     }
+///     fn needs(&self) -> Needs {
+///         Needs::nothing().kind()
+///     }
+///     fn evaluate(&mut self, trace: &Trace<'_>) -> Verdict {
+///         // The duration is there without a need, and no span is looked at where it is short.
+///         (trace.duration() > 2_000_000_000 && trace.spans().any(|span| span.kind() == 2)).into()
+///     }
 /// }
+///
+/// let of = |duration, kind| vec![TestSpan { duration, kind, ..TestSpan::default() }];
+/// let traces = [of(3_000_000_000, 2), of(3_000_000_000, 3), of(1_000_000, 2)];
+/// assert_eq!(evaluate::<SlowServers>("null", &traces).unwrap(), [Verdict::Sample, Verdict::No, Verdict::No]);
 /// ```
 #[derive(Clone, Copy)]
 pub struct Trace<'a> {

@@ -49,6 +49,7 @@ pub fn log(level: Level, message: &str) {
 /// nothing. The host shows it as `otelcol_tailrace_plugin_counter{counter="…"}`.
 ///
 /// ```
+/// use tailrace_sdk::testing::{TestSpan, evaluate};
 /// use tailrace_sdk::{Diagnostics, Policy, Trace, Verdict, count};
 ///
 /// struct Counts;
@@ -68,6 +69,8 @@ pub fn log(level: Level, message: &str) {
 ///         Verdict::No
 ///     }
 /// }
+///
+/// assert_eq!(evaluate::<Counts>("null", &[vec![TestSpan::default()]]).unwrap(), [Verdict::No]);
 /// ```
 pub fn count(counter: &str, delta: u32) {
     let place = COUNTERS.with_borrow(|names| names.iter().position(|name| *name == counter));

@@ -46,9 +46,53 @@
 //! - Policies that want the arrays implement [`Policy::evaluate_batch`] instead of `evaluate`.
 //! - A policy has no clock, no randomness, no files and no network: [`Batch::now`] is the tick's time. That is why a
 //!   recording evaluates to the same decisions.
-//! - A configuration that derives [`JsonSchema`] brings its schema along: `#[derive(Deserialize, JsonSchema)]` with
-//!   `#[schemars(crate = "tailrace_sdk::schemars")]`.
 //! - A panic costs the policy its vote; its text is in the host's log.
+//!
+//! # A schema that is derived
+//! A configuration that derives [`JsonSchema`] brings its schema along: the host checks what stands in YAML against it before it asks the
+//! policy, and `tailrace plugin inspect` shows it with the fields' comments.
+//!
+//! ```
+//! use serde::Deserialize;
+//! use tailrace_sdk::testing::{evaluate, schema};
+//! use tailrace_sdk::{Diagnostics, JsonSchema, Policy, Trace, Verdict};
+//!
+//! struct Large {
+//!     spans: u32,
+//! }
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! #[schemars(crate = "tailrace_sdk::schemars")]
+//! #[serde(deny_unknown_fields)]
+//! struct Config {
+//!     /// Traces with at least so many spans are kept.
+//!     #[schemars(range(min = 1))]
+//!     spans: u32,
+//! }
+//!
+//! impl Policy for Large {
+//!     const KIND: &'static str = "large";
+//!     type Config = Config;
+//!
+//!     fn new(config: Config) -> Result<Self, Diagnostics> {
+//!         Ok(Self { spans: config.spans })
+//!     }
+//!     fn evaluate(&mut self, trace: &Trace<'_>) -> Verdict {
+//!         (trace.span_count() >= self.spans).into()
+//!     }
+//! }
+//!
+//! let schema = schema::<Config>();
+//! assert_eq!(schema["properties"]["spans"]["description"], "Traces with at least so many spans are kept.");
+//! assert_eq!(schema["properties"]["spans"]["minimum"], 1);
+//! // What does not fit the type is told with its place, without a line of code.
+//! let problems = evaluate::<Large>(r#"{"spans": "many"}"#, &[]).unwrap_err();
+//! assert_eq!(problems.iter().next(), Some(("/spans", r#"invalid type: string "many", expected u32"#)));
+//! ```
+//!
+//! A derived schema is made by code that runs, and the manifest that the compiler writes is a constant: what `cargo build` leaves lacks the
+//! schema, and whoever reads it has to ask the guest (`plugin inspect` does, and says so). `tailrace plugin build` asks once and appends the
+//! whole manifest. A schema written by hand, in [`Policy::SCHEMA`], is there either way.
 
 mod batch;
 #[allow(

@@ -6,7 +6,9 @@
 //!   {"name": "keep_vip", "summary": "…", "schema": "{\"type\":\"object\"}", "state_schema": "", "counters": [], "reasons": []}]}
 //! ```
 //!
-//! It is written by the compiler, since a custom section has to be an array of bytes: hence `const fn` and loops by hand.
+//! It is written by the compiler, since a custom section has to be an array of bytes: hence `const fn` and loops by hand. A schema
+//! that is derived is not among what the compiler knows: `schemars` makes it when it runs. `tailrace plugin build` appends a
+//! manifest that has it, outermost, where it counts before this one.
 
 use crate::component::{Kind, TransformKind};
 use crate::schema::Derive;

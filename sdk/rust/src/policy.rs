@@ -128,33 +128,44 @@ impl From<bool> for Verdict {
 /// The votes on a batch's candidates, in their order.
 ///
 /// ```
-/// use tailrace_sdk::{Batch, Diagnostics, Policy, Votes, testing::{TestSpan, evaluate}};
+/// use tailrace_sdk::{Batch, Diagnostics, Policy, Votes, testing::{TestSpan, votes}};
 ///
-/// /// Looks at the arrays, and says why it votes as it does.
+/// /// Keeps large traces and a quarter of the small ones; says why, and which share that is.
 /// struct Large;
 ///
 /// impl Policy for Large {
 ///     const KIND: &'static str = "large";
-///     const REASONS: &'static [&'static str] = &["few spans", "many spans"];
+///     const REASONS: &'static [&'static str] = &["few spans", "few spans, in the share", "many spans"];
 ///     type Config = ();
 ///
 ///     fn new((): ()) -> Result<Self, Diagnostics> {
 ///         Ok(Self)
 ///     }
 ///     fn evaluate_batch(&mut self, batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
-///         let spans = &batch.columns().span_count;
+///         // A quarter of all 56-bit numbers is not below it.
+///         let quarter = 3 << 54;
 ///         for &place in candidates {
-///             let large = spans[place as usize] > 2;
-///             votes.push_because(large, u16::from(large));
+///             let trace = batch.trace(place);
+///             if trace.span_count() > 2 {
+///                 votes.push_because(true, 2);
+///                 votes.threshold(0);
+///             } else {
+///                 let randomness = trace.id()[9..].iter().fold(0, |bits, &byte| bits << 8 | u64::from(byte));
+///                 votes.push_because(randomness >= quarter, u16::from(randomness >= quarter));
+///                 votes.threshold(quarter);
+///             }
 ///         }
 ///         assert_eq!(votes.len(), candidates.len());
 ///         Ok(())
 ///     }
 /// }
 ///
-/// let traces = [vec![TestSpan::default(); 2], vec![TestSpan::default(); 3]];
-/// let verdicts = evaluate::<Large>("null", &traces).unwrap();
-/// assert_eq!(verdicts, [false.into(), true.into()]);
+/// let lucky = TestSpan { trace_id: [0xff; 16], ..TestSpan::default() };
+/// let traces = [vec![TestSpan::default(); 2], vec![lucky; 2], vec![TestSpan::default(); 3]];
+/// let votes = votes::<Large>("null", &traces).unwrap();
+/// assert_eq!(votes.iter().map(|vote| vote.verdict).collect::<Vec<_>>(), [false.into(), true.into(), true.into()]);
+/// assert_eq!(votes[1].reason, Some("few spans, in the share"));
+/// assert_eq!(votes.iter().map(|vote| vote.threshold).collect::<Vec<_>>(), [Some(3 << 54), Some(3 << 54), Some(0)]);
 /// ```
 #[derive(Debug, Default)]
 pub struct Votes {
@@ -181,8 +192,8 @@ impl Votes {
         self.reasons.push(reason);
     }
 
-    /// The sampling threshold that the vote just pushed amounts to: the low 56 bits of `threshold`. For all votes of a
-    /// batch or for none.
+    /// The sampling threshold (`th` in a W3C trace state) that the vote just pushed amounts to: the low 56 bits of `threshold`.
+    /// Traces whose random 56 bits are below it are not kept. For all votes of a batch or for none.
     pub fn threshold(&mut self, threshold: u64) {
         self.thresholds.extend_from_slice(&threshold.to_be_bytes()[1..]);
     }

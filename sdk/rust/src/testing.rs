@@ -114,11 +114,30 @@ impl TestSpan {
     }
 }
 
+/// A vote, with what else was said of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestVote {
+    /// The vote.
+    pub verdict: Verdict,
+    /// Why, if the policy gives reasons.
+    pub reason: Option<&'static str>,
+    /// The sampling threshold that it amounts to, if the policy gives thresholds.
+    pub threshold: Option<u64>,
+}
+
 /// Configures `P` with `config` (JSON) and asks it about all `traces` as one batch.
 ///
 /// # Errors
 /// What the policy has against the configuration; an error of the evaluation as a diagnostic with an empty path.
 pub fn evaluate<P: Policy>(config: &str, traces: &[Vec<TestSpan>]) -> Result<Vec<Verdict>, Diagnostics> {
+    Ok(votes::<P>(config, traces)?.into_iter().map(|vote| vote.verdict).collect())
+}
+
+/// The same with reasons and thresholds.
+///
+/// # Errors
+/// As [`evaluate`], and votes that a host would not take.
+pub fn votes<P: Policy>(config: &str, traces: &[Vec<TestSpan>]) -> Result<Vec<TestVote>, Diagnostics> {
     let mut policy = P::new(config::parse(config)?)?;
     let needs = policy.needs();
     let mut builder = Builder { columns: Columns { now: NOW, ..Columns::default() }, codes: HashMap::new() };
@@ -136,12 +155,35 @@ pub fn evaluate<P: Policy>(config: &str, traces: &[Vec<TestSpan>]) -> Result<Vec
     let candidates: Vec<u32> = (0..).take(traces.len()).collect();
     let mut votes = Votes::default();
     policy.evaluate_batch(&batch, &candidates, &mut votes).map_err(|error| Diagnostics::one("", error))?;
-    let verdict = |verdict: u8| match verdict {
-        0 => Verdict::No,
-        1 => Verdict::Sample,
-        _ => Verdict::Drop,
+    cast::<P>(&votes, traces.len()).map_err(|message| Diagnostics::one("", message))
+}
+
+/// The votes one by one; as a host, it takes a vote on each trace, and reasons and thresholds of all or of none.
+fn cast<P: Policy>(votes: &Votes, traces: usize) -> Result<Vec<TestVote>, String> {
+    let (thresholds, _) = votes.thresholds.as_chunks::<7>();
+    for (what, count) in [("votes", votes.len()), ("reasons", votes.reasons.len()), ("thresholds", thresholds.len())] {
+        if count != traces && (count > 0 || what == "votes") {
+            return Err(format!("{count} {what} on {traces} traces"));
+        }
+    }
+    let vote = |(at, verdict): (usize, &u8)| {
+        let verdict = match verdict {
+            0 => Verdict::No,
+            1 => Verdict::Sample,
+            _ => Verdict::Drop,
+        };
+        let reason = votes.reasons.get(at).map(|&reason| {
+            P::REASONS.get(usize::from(reason)).copied().ok_or_else(|| format!("there is no reason {reason}"))
+        });
+        let threshold = thresholds.get(at).map(|bytes| bytes.iter().fold(0, |bits, &byte| bits << 8 | u64::from(byte)));
+        Ok(TestVote { verdict, reason: reason.transpose()?, threshold })
     };
-    Ok(votes.verdicts.into_iter().map(verdict).collect())
+    votes.verdicts.iter().enumerate().map(vote).collect()
+}
+
+/// The JSON Schema that a configuration derives.
+pub fn schema<C: crate::JsonSchema>() -> serde_json::Value {
+    crate::schemars::schema_for!(C).to_value()
 }
 
 /// Configures the transform `T` with `config` (JSON) and shows it a request, which has to be well-formed, as must be what it gives

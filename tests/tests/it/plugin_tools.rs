@@ -70,6 +70,16 @@ fn inspect_reads_the_manifest_without_running_the_guest() {
     }
 }
 
+/// What cargo leaves has no schema where that is derived: the guest makes it.
+#[test]
+fn inspect_asks_for_a_derived_schema_and_says_how_to_have_it_written() {
+    let redact = plugins().join("wasm32-wasip2/release/redact.wasm").display().to_string();
+    let report = stdout_json(&run(&["plugin", "inspect", &redact, "--format", "json"]));
+    assert_eq!(report["transforms"][0]["schema"]["properties"]["keys"]["type"], "array");
+    let source = report["source"].as_str().expect("text");
+    assert!(source.starts_with("the guest, which was asked") && source.contains("`tailrace plugin build`"), "{source}");
+}
+
 #[test]
 fn inspect_says_what_a_configured_policy_needs() {
     let arguments = ["plugin", "inspect", keep_vip(), "--config", r#"{"tier": "gold"}"#, "--format", "json"];
