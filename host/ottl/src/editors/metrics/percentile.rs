@@ -139,7 +139,7 @@ pub(super) fn buckets(point: &[u8], number: u32) -> (i64, Vec<u64>) {
 
 /// The lower bound of a bucket.
 fn bound(index: i64, scale: i64) -> f64 {
-    (index as f64 * (-scale as f64).exp2()).exp2()
+    (index as f64 * (-(scale as f64)).exp2()).exp2()
 }
 
 fn logarithmic(low: f64, high: f64, share: f64) -> f64 {
