@@ -17,6 +17,7 @@ mod rope;
 mod schema;
 mod signal;
 mod split;
+pub mod tracestate;
 pub mod view;
 pub mod walk;
 pub mod wire;
