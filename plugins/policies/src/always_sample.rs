@@ -28,6 +28,7 @@ impl Policy for AlwaysSample {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tailrace_sdk::testing::{TestSpan, evaluate};
 
     use super::*;
@@ -36,5 +37,13 @@ mod tests {
     fn samples_also_an_empty_trace() {
         let traces = [vec![], vec![TestSpan::default()]];
         assert_eq!(evaluate::<AlwaysSample>("{}", &traces), Ok(vec![Verdict::Sample; 2]));
+    }
+
+    proptest! {
+        #[test]
+        fn samples_whatever_there_is(traces in prop::collection::vec(0_usize..5, 0..20)) {
+            let batch: Vec<_> = traces.iter().map(|spans| vec![TestSpan::default().error(); *spans]).collect();
+            prop_assert_eq!(evaluate::<AlwaysSample>("{}", &batch), Ok(vec![Verdict::Sample; batch.len()]));
+        }
     }
 }

@@ -1,7 +1,13 @@
 //! Samples a share of the traces by a hash of their id: every gateway keeps the same ones.
+//!
+//! With `tracestate`, a trace whose spans say something of sampling is decided by its randomness instead, as all samplers decide
+//! that go by it, and the votes carry the threshold.
 
 use serde::Deserialize;
-use tailrace_sdk::{Batch, Diagnostics, Policy, Votes};
+use tailrace_sdk::otlp::tracestate::{self, Threshold};
+use tailrace_sdk::{Batch, Diagnostics, Needs, Policy, Votes};
+
+use crate::randomness::{self, Reader, Said};
 
 /// `probabilistic`
 pub struct Probabilistic {
@@ -9,6 +15,10 @@ pub struct Probabilistic {
     seed: u64,
     /// Ids whose hash is at most this are sampled.
     threshold: u64,
+    /// What the share is as a threshold of randomness.
+    consistent: Threshold,
+    /// Present if trace states count.
+    reader: Option<Reader>,
 }
 
 /// As in the collector's YAML.
@@ -19,6 +29,8 @@ pub struct Config {
     pub hash_salt: String,
     /// 0 to 100; more is 100.
     pub sampling_percentage: f64,
+    /// Whether trace states count, and kept traces carry the threshold.
+    pub tracestate: bool,
 }
 
 /// What the Go collector takes for an empty salt.
@@ -27,18 +39,41 @@ const DEFAULT_SALT: &str = "default-hash-seed";
 impl Policy for Probabilistic {
     const KIND: &'static str = "probabilistic";
     const SUMMARY: &'static str = "Samples a percentage of the traces by a hash of the trace id.";
-    const SCHEMA: &'static str = r#"{"type":"object","properties":{"hash_salt":{"type":"string","default":"default-hash-seed"},"sampling_percentage":{"type":"number","default":0}},"additionalProperties":false}"#;
+    const SCHEMA: &'static str = r#"{"type":"object","properties":{"hash_salt":{"type":"string","default":"default-hash-seed"},"sampling_percentage":{"type":"number","default":0},"tracestate":{"type":"boolean","default":false}},"additionalProperties":false}"#;
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, Diagnostics> {
         let salt = if config.hash_salt.is_empty() { DEFAULT_SALT } else { &config.hash_salt };
-        Ok(Self { seed: fnv1a(FNV_OFFSET, salt.as_bytes()), threshold: threshold(config.sampling_percentage) })
+        Ok(Self {
+            seed: fnv1a(FNV_OFFSET, salt.as_bytes()),
+            threshold: threshold(config.sampling_percentage),
+            consistent: Threshold::of_share(config.sampling_percentage / 100.0),
+            reader: config.tracestate.then(Reader::default),
+        })
+    }
+
+    fn needs(&self) -> Needs {
+        if self.reader.is_some() { Needs::nothing().trace_state() } else { Needs::nothing() }
     }
 
     fn evaluate_batch(&mut self, batch: &Batch<'_>, candidates: &[u32], votes: &mut Votes) -> Result<(), String> {
         let (ids, _) = batch.columns().trace_ids.as_chunks::<16>();
+        let Some(reader) = &mut self.reader else {
+            for &trace in candidates {
+                votes.push(fnv1a(self.seed, &ids[trace as usize]) <= self.threshold);
+            }
+            return Ok(());
+        };
+        reader.start();
         for &trace in candidates {
-            votes.push(fnv1a(self.seed, &ids[trace as usize]) <= self.threshold);
+            let id = ids[trace as usize];
+            let Said { rv, anything } = reader.said(batch, trace);
+            votes.push(if anything {
+                self.consistent.samples(rv.unwrap_or_else(|| tracestate::randomness(id)))
+            } else {
+                fnv1a(self.seed, &id) <= self.threshold
+            });
+            votes.threshold(randomness::bits(self.consistent));
         }
         Ok(())
     }
@@ -89,7 +124,7 @@ fn round_half_even(value: u128, bits: u32) -> u128 {
 mod tests {
     use proptest::prelude::*;
     use tailrace_sdk::Verdict;
-    use tailrace_sdk::testing::{TestSpan, evaluate};
+    use tailrace_sdk::testing::{Asker, NOW, TestSpan, evaluate};
 
     use super::*;
 
@@ -138,6 +173,32 @@ mod tests {
             votes(r#"{"sampling_percentage": 10, "hash_salt": "default-hash-seed"}"#, &[u128::MAX]),
             [Verdict::Sample]
         );
+    }
+
+    #[test]
+    fn with_tracestate_what_spans_say_counts() {
+        let trace = |id: u128, states: &[&str]| {
+            let span = |state: &&str| TestSpan {
+                trace_id: id.to_be_bytes(),
+                trace_state: (*state).to_owned(),
+                ..TestSpan::default()
+            };
+            states.iter().map(span).collect::<Vec<_>>()
+        };
+        let dropped_by_hash = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
+        let traces = [
+            trace(dropped_by_hash, &[""]),
+            // Its low 56 bits begin with ce: over half.
+            trace(dropped_by_hash, &["", "ot=th:0"]),
+            trace(dropped_by_hash, &["ot=th:0", "ot=rv:7fffffffffffff"]),
+            trace(u128::MAX, &["a=b"]),
+        ];
+        let mut policy =
+            Asker::<Probabilistic>::new(r#"{"sampling_percentage": 50, "tracestate": true}"#).expect("good");
+        let answers = policy.ask(NOW, &traces).expect("votes");
+        assert_eq!(answers.verdicts, [Verdict::No, Verdict::Sample, Verdict::No, Verdict::Sample]);
+        assert_eq!(answers.thresholds, [1 << 55; 4]);
+        assert_eq!(votes(r#"{"sampling_percentage": 50}"#, &[dropped_by_hash]), [Verdict::No]);
     }
 
     proptest! {

@@ -34,6 +34,7 @@ impl Policy for TraceFlags {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tailrace_sdk::Verdict;
     use tailrace_sdk::testing::{TestSpan, evaluate};
 
@@ -44,5 +45,15 @@ mod tests {
         let flagged = TestSpan { sampled_flag: true, ..TestSpan::default() };
         let traces = [vec![TestSpan::default()], vec![TestSpan::default(), flagged]];
         assert_eq!(evaluate::<TraceFlags>("{}", &traces), Ok(vec![Verdict::No, Verdict::Sample]));
+    }
+
+    proptest! {
+        #[test]
+        fn votes_as_a_scan_of_the_spans(traces in prop::collection::vec(prop::collection::vec(any::<bool>(), 0..6), 0..8)) {
+            let span = |flag: &bool| TestSpan { sampled_flag: *flag, ..TestSpan::default() };
+            let batch: Vec<Vec<_>> = traces.iter().map(|flags| flags.iter().map(span).collect()).collect();
+            let expected: Vec<Verdict> = traces.iter().map(|flags| flags.contains(&true).into()).collect();
+            prop_assert_eq!(evaluate::<TraceFlags>("{}", &batch), Ok(expected));
+        }
     }
 }

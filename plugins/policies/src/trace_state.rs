@@ -148,6 +148,22 @@ mod tests {
         }
 
         #[test]
+        fn votes_as_the_plain_rule(
+            values in prop::collection::vec("[ab]{0,2}", 0..3),
+            traces in prop::collection::vec(prop::collection::vec(prop::option::of("[ab]{1,2}"), 0..4), 0..6),
+        ) {
+            let span = |value: &Option<String>| TestSpan {
+                trace_state: value.as_ref().map_or("x=a".to_owned(), |value| format!("x=b,k={value}")),
+                ..TestSpan::default()
+            };
+            let batch: Vec<Vec<_>> = traces.iter().map(|spans| spans.iter().map(span).collect()).collect();
+            let found = |value: &Option<String>| value.as_ref().is_some_and(|value| values.contains(value));
+            let expected: Vec<tailrace_sdk::Verdict> = traces.iter().map(|spans| spans.iter().any(found).into()).collect();
+            let config = format!(r#"{{"key": "k", "values": {values:?}}}"#);
+            prop_assert_eq!(evaluate::<TraceState>(&config, &batch), Ok(expected));
+        }
+
+        #[test]
         fn finds_what_was_written(members in proptest::collection::btree_map("[a-z][a-z0-9_*/-]{0,8}", "[!-+--<>-~]{1,8}", 1..10)) {
             let state = members.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
             for (key, value) in &members {

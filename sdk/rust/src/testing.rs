@@ -23,7 +23,7 @@ use tailrace_otlp::Signal;
 use crate::batch::{Batch, Scope};
 use crate::bindings::exports::tailrace::plugin::sampling::{Column, Columns};
 use crate::config;
-use crate::policy::{Diagnostics, Policy, Verdict, Votes};
+use crate::policy::{Diagnostics, Needs, Policy, Verdict, Votes};
 use crate::transform::{Outcome, Transform};
 
 /// The tick's time in tests, nanoseconds since 1970.
@@ -67,6 +67,10 @@ pub struct TestSpan {
     pub sampled_flag: bool,
     /// Whether it has no parent.
     pub root: bool,
+    /// Place of its parent in the trace, if that is there.
+    pub parent: Option<usize>,
+    /// Bytes that it takes.
+    pub size: u32,
     /// Attributes of the span.
     pub attributes: Vec<(String, TestValue)>,
     /// Attributes of its resource.
@@ -85,6 +89,8 @@ impl Default for TestSpan {
             trace_state: String::new(),
             sampled_flag: false,
             root: false,
+            parent: None,
+            size: 0,
             attributes: Vec::new(),
             resource: Vec::new(),
         }
@@ -138,23 +144,8 @@ pub fn evaluate<P: Policy>(config: &str, traces: &[Vec<TestSpan>]) -> Result<Vec
 /// # Errors
 /// As [`evaluate`], and votes that a host would not take.
 pub fn votes<P: Policy>(config: &str, traces: &[Vec<TestSpan>]) -> Result<Vec<TestVote>, Diagnostics> {
-    let mut policy = P::new(config::parse(config)?)?;
-    let needs = policy.needs();
-    let mut builder = Builder { columns: Columns { now: NOW, ..Columns::default() }, codes: HashMap::new() };
-    builder.columns.dictionary.string_offsets.push(0);
-    builder.columns.span_offsets.push(0);
-    builder.columns.attributes = needs.attributes.iter().map(|_| Column::default()).collect();
-    for trace in traces {
-        builder.trace(trace);
-        for span in trace {
-            builder.span(span, &needs.attributes);
-        }
-    }
-    let bound: Vec<u32> = (0..).take(needs.attributes.len()).collect();
-    let batch = Batch { columns: &builder.columns, generation: 1, attributes: &needs.attributes, bound: &bound };
     let candidates: Vec<u32> = (0..).take(traces.len()).collect();
-    let mut votes = Votes::default();
-    policy.evaluate_batch(&batch, &candidates, &mut votes).map_err(|error| Diagnostics::one("", error))?;
+    let votes = Asker::<P>::new(config)?.votes(NOW, traces, &candidates)?;
     cast::<P>(&votes, traces.len()).map_err(|message| Diagnostics::one("", message))
 }
 
@@ -186,6 +177,108 @@ pub fn schema<C: crate::JsonSchema>() -> serde_json::Value {
     crate::schemars::schema_for!(C).to_value()
 }
 
+/// A configured policy that is asked about one batch after another, for those that keep state or look at the time.
+///
+/// ```
+/// # use tailrace_sdk::{Diagnostics, Policy, Trace, Verdict, testing::{Asker, NOW, TestSpan}};
+/// /// Keeps a trace a second.
+/// struct Second(u64);
+/// impl Policy for Second {
+///     const KIND: &'static str = "second";
+///     type Config = ();
+///     fn new((): ()) -> Result<Self, Diagnostics> { Ok(Self(0)) }
+///     fn evaluate(&mut self, trace: &Trace<'_>) -> Verdict {
+///         let second = trace.batch().now() / 1_000_000_000;
+///         (std::mem::replace(&mut self.0, second) != second).into()
+///     }
+/// }
+/// let mut policy = Asker::<Second>::new("null").unwrap();
+/// let traces = [vec![TestSpan::default()], vec![TestSpan::default()]];
+/// assert_eq!(policy.ask(NOW, &traces).unwrap().verdicts, [Verdict::Sample, Verdict::No]);
+/// assert_eq!(policy.ask(NOW + 1_000_000_000, &traces).unwrap().verdicts, [Verdict::Sample, Verdict::No]);
+/// ```
+pub struct Asker<P> {
+    policy: P,
+    needs: Needs,
+    batches: u64,
+}
+
+/// What a policy said of the traces of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// One for each trace.
+    pub verdicts: Vec<Verdict>,
+    /// One for each trace, or none.
+    pub thresholds: Vec<u64>,
+    /// The reason for each verdict, or none.
+    pub reasons: Vec<&'static str>,
+}
+
+impl<P: Policy> Asker<P> {
+    /// Configures `P` with `config` (JSON).
+    ///
+    /// # Errors
+    /// What the policy has against the configuration.
+    pub fn new(config: &str) -> Result<Self, Diagnostics> {
+        let policy = P::new(config::parse(config)?)?;
+        Ok(Self { needs: policy.needs(), policy, batches: 0 })
+    }
+
+    /// The policy itself, to save and restore its state.
+    pub fn policy(&mut self) -> &mut P {
+        &mut self.policy
+    }
+
+    /// Asks about all `traces` as one batch that is decided at `now`.
+    ///
+    /// # Errors
+    /// An error of the evaluation as a diagnostic with an empty path.
+    pub fn ask(&mut self, now: u64, traces: &[Vec<TestSpan>]) -> Result<Answers, Diagnostics> {
+        let candidates: Vec<u32> = (0..).take(traces.len()).collect();
+        self.ask_about(now, traces, &candidates)
+    }
+
+    /// Asks about the traces at these places of a batch that is decided at `now`.
+    ///
+    /// # Errors
+    /// An error of the evaluation as a diagnostic with an empty path.
+    pub fn ask_about(
+        &mut self,
+        now: u64,
+        traces: &[Vec<TestSpan>],
+        candidates: &[u32],
+    ) -> Result<Answers, Diagnostics> {
+        Ok(Answers::of::<P>(&self.votes(now, traces, candidates)?))
+    }
+
+    fn votes(&mut self, now: u64, traces: &[Vec<TestSpan>], candidates: &[u32]) -> Result<Votes, Diagnostics> {
+        let attributes = &self.needs.attributes;
+        let columns = Builder::columns(now, traces, attributes);
+        let bound: Vec<u32> = (0..).take(attributes.len()).collect();
+        self.batches += 1;
+        let batch = Batch { columns: &columns, generation: self.batches, attributes, bound: &bound };
+        let mut votes = Votes::default();
+        self.policy.evaluate_batch(&batch, candidates, &mut votes).map_err(|error| Diagnostics::one("", error))?;
+        Ok(votes)
+    }
+}
+
+impl Answers {
+    fn of<P: Policy>(votes: &Votes) -> Self {
+        let verdict = |verdict: &u8| match verdict {
+            0 => Verdict::No,
+            1 => Verdict::Sample,
+            _ => Verdict::Drop,
+        };
+        let threshold = |bytes: &[u8; 7]| bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        Self {
+            verdicts: votes.verdicts.iter().map(verdict).collect(),
+            thresholds: votes.thresholds.as_chunks().0.iter().map(threshold).collect(),
+            reasons: votes.reasons.iter().filter_map(|reason| P::REASONS.get(usize::from(*reason)).copied()).collect(),
+        }
+    }
+}
+
 /// Configures the transform `T` with `config` (JSON) and shows it a request, which has to be well-formed, as must be what it gives
 /// back.
 ///
@@ -209,6 +302,21 @@ struct Builder {
 }
 
 impl Builder {
+    fn columns(now: u64, traces: &[Vec<TestSpan>], attributes: &[crate::Attribute]) -> Columns {
+        let mut builder = Self { columns: Columns { now, ..Columns::default() }, codes: HashMap::new() };
+        builder.columns.dictionary.string_offsets.push(0);
+        builder.columns.span_offsets.push(0);
+        builder.columns.attributes = attributes.iter().map(|_| Column::default()).collect();
+        for trace in traces {
+            let first = builder.columns.span_status.len();
+            builder.trace(trace);
+            for span in trace {
+                builder.span(span, first, attributes);
+            }
+        }
+        builder.columns
+    }
+
     fn trace(&mut self, spans: &[TestSpan]) {
         let start = spans.iter().map(|span| span.start).min().unwrap_or(NOW);
         let end = spans.iter().map(|span| span.start + span.duration).max().unwrap_or(start);
@@ -217,25 +325,26 @@ impl Builder {
         };
         let columns = &mut self.columns;
         columns.trace_ids.extend(spans.first().map_or([0; 16], |span| span.trace_id));
-        columns.start.push(start.wrapping_sub(NOW).cast_signed());
+        columns.start.push(start.wrapping_sub(columns.now).cast_signed());
         columns.duration.push(end.saturating_sub(start));
-        columns.size.push(0);
+        columns.size.push(spans.iter().map(|span| span.size).sum());
         columns.seen.push(spans.iter().fold(0, seen));
         columns.span_count.push(u32::try_from(spans.len()).unwrap_or(u32::MAX));
         columns.span_offsets.push(columns.span_offsets.last().unwrap_or(&0) + u32::try_from(spans.len()).unwrap_or(0));
     }
 
-    fn span(&mut self, span: &TestSpan, attributes: &[crate::Attribute]) {
+    fn span(&mut self, span: &TestSpan, first: usize, attributes: &[crate::Attribute]) {
         let name = self.bytes(1, span.name.as_bytes());
         let trace_state = self.bytes(1, span.trace_state.as_bytes());
         let columns = &mut self.columns;
         columns.span_status.push(span.status);
         columns.span_kind.push(span.kind);
-        columns.span_start.push(span.start.wrapping_sub(NOW).cast_signed());
+        columns.span_start.push(span.start.wrapping_sub(columns.now).cast_signed());
         columns.span_duration.push(span.duration);
         columns.span_name.push(name);
         columns.span_trace_state.push(trace_state);
-        columns.span_parent.push(0);
+        let parent = span.parent.map_or(0, |place| u32::try_from(first + place + 1).unwrap_or(0));
+        columns.span_parent.push(parent);
         for (place, attribute) in attributes.iter().enumerate() {
             let from = match attribute.scope {
                 Scope::Resource => &span.resource,
