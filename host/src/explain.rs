@@ -155,7 +155,9 @@ impl Explanation {
 impl Cast {
     fn told(&self) -> String {
         let digest = self.digest.get(..12).unwrap_or_default();
-        let mut out = format!("{} ({} of {}@sha256:{digest}): {}", self.evaluator, self.kind, self.plugin, self.vote);
+        // A combination is the host's own.
+        let of = if self.plugin.is_empty() { String::new() } else { format!(" of {}@sha256:{digest}", self.plugin) };
+        let mut out = format!("{} ({}{of}): {}", self.evaluator, self.kind, self.vote);
         if let Some(reason) = &self.reason {
             let _ = write!(out, ", {reason}");
         }

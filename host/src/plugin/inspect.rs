@@ -147,7 +147,16 @@ impl Report {
         let kind = plugin.choose(kind)?.name.clone();
         let policy = kind.clone();
         let (limits, on_error) = (Limits::default(), OnError::default());
-        let spec = PolicySpec { policy, plugin, kind: kind.clone(), config, limits, on_error, canary_of: None };
+        let spec = PolicySpec {
+            policy,
+            plugin,
+            kind: kind.clone(),
+            config,
+            limits,
+            on_error,
+            whole_size: false,
+            canary_of: None,
+        };
         let policies = Policies::new(vec![spec], &Cx::offline()).map_err(|problems| {
             let said = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message));
             anyhow::anyhow!("{kind} refuses the configuration: {}", said.collect::<Vec<_>>().join("; "))

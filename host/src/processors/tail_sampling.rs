@@ -17,6 +17,44 @@
 //!       - {name: vip, type: wasm, wasm: {module: /etc/tailrace/vip.wasm, config: {tier: gold}}}
 //! ```
 //!
+//! Types of policies, each with its options under a key of its own name; what a type does in detail stands in its file under
+//! `plugins/policies`:
+//!
+//! ```yaml
+//!       - {name: a, type: always_sample}
+//!       - {name: b, type: latency, latency: {threshold_ms: 5000, upper_threshold_ms: 10000}}
+//!       - {name: c, type: numeric_attribute, numeric_attribute: {key: retries, min_value: 1, max_value: 5, invert_match: false}}
+//!       - {name: d, type: probabilistic, probabilistic: {sampling_percentage: 10, hash_salt: pepper}}
+//!       - {name: e, type: status_code, status_code: {status_codes: [ERROR, UNSET]}}
+//!       - name: f
+//!         type: string_attribute
+//!         string_attribute:
+//!           {key: tier, values: ['^gold'], enabled_regex_matching: true, cache_max_size: 100, invert_match: false}
+//!       - {name: g, type: rate_limiting, rate_limiting: {spans_per_second: 100, burst_capacity: 500}}
+//!       - {name: h, type: bytes_limiting, bytes_limiting: {bytes_per_second: 1000000, burst_capacity: 5000000}}
+//!       - {name: i, type: span_count, span_count: {min_spans: 2, max_spans: 20}}
+//!       - {name: j, type: trace_state, trace_state: {key: plan, values: [pro, max]}}
+//!       - {name: k, type: trace_flags}
+//!       - {name: l, type: boolean_attribute, boolean_attribute: {key: keep, value: true, invert_match: false}}
+//!       - {name: m, type: not, not: {not_sub_policy: {name: x, type: latency, latency: {threshold_ms: 1000}}}}
+//!       - {name: n, type: drop, drop: {drop_sub_policy: [{name: x, type: trace_state, trace_state: {key: probe, values: ['1']}}]}}
+//!       - {name: o, type: dynamic, dynamic: {keys: [service.name, http.route, status], traces_per_second: 50}}    # ours
+//!       - {name: p, type: novelty, novelty: {keys: [exception.type], traces: 3, window_seconds: 3600}}              # ours
+//!       - name: q
+//!         type: composite
+//!         composite:
+//!           mode: documented                     # or go (default)
+//!           max_total_spans_per_second: 1000
+//!           policy_order: [errors, rest]
+//!           composite_sub_policy:
+//!             - {name: rest, type: always_sample}
+//!             - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+//!           rate_allocation: [{policy: errors, percent: 60}]
+//! ```
+//!
+//! All may be members of `and` and `drop` but those that combine others, of which `not` may be one; of `not`, those that combine no
+//! others; of `composite`, those and `and`. `drop` and `composite` stand at the top alone.
+//!
 //! A policy of a plugin says what it may take, what counts when it fails, and whether its votes count:
 //!
 //! ```yaml
@@ -50,10 +88,26 @@
 //!   refused (retryably) once too many wait. Of the memory there is (`memory_limiter`'s soft limit, or `maximum_buffer_size_bytes`;
 //!   without either, three quarters of the cgroup's or machine's), at 80 % sparse segments of the buffer are compacted and the
 //!   oldest packed, at 90 % the heaviest traces are decided early, at 100 % senders are refused.
-//! - **`num_shards`** is the number of parts of the buffer, by default one per core. Policies are asked in one place, so neither
-//!   decisions nor limits depend on it. A reload keeps the number there is; all other options change in place, the buffer stays.
+//! - **`num_shards`** is the number of parts of the buffer, by default one per core. Policies are asked in one place, so no decision
+//!   depends on the number of cores. Where it is set, limits are divided as in the Go processor: `rate_limiting`, `bytes_limiting` and
+//!   `composite` keep a budget for each of its shards, of that part of the rate (at least 1) and the whole burst. A reload keeps the
+//!   number of parts there is; all other options change in place, the buffer stays.
 //! - **`span-ingest`** asks the policies whenever spans have come, about all that has come so far rather than the last request alone. A
-//!   drop policy that does not match leaves the others their say; in the Go processor, it keeps anything from being sampled.
+//!   drop policy that does not match leaves the others their say; in the Go processor, it keeps anything from being sampled. As there,
+//!   policies that keep state or need the whole trace are refused: both limiters, `dynamic`, `novelty`, a `latency` or `span_count` with
+//!   an upper bound, combinations of these, and plugins' policies that declare a form of state.
+//! - **`tracestate: true`** (there, a feature gate) has kept spans say under which threshold they were kept, `ot=th:…`, so that what is
+//!   left can be extrapolated: the lowest of the policies that sample (a filter's is none, an `and`'s its members' highest), never below
+//!   one that a span has. `probabilistic` and `dynamic` then go by the randomness that spans carry (`rv`), and limiters keep the traces
+//!   of the highest randomness of those that are due together; in an `and`, they are asked last. Up to 16,384 due traces are then decided
+//!   in one go. A composite passes its member's threshold on, where the Go processor reports none; what its budget cuts is not in it.
+//!   Spans whose trace state can not be parsed are counted and stay as they are.
+//! - **`composite`** does by default what the Go processor does, with a warning where that is not what one would think: `policy_order` is
+//!   not looked at, the first member that samples decides even if its allocation is used up, and the total holds for each member alone.
+//!   `mode: documented` asks in `policy_order`, lets what a member leaves flow on to those after it, and enforces the total.
+//! - **What nobody can mean is a configuration error**: options under another type's key (which there count as none), a
+//!   `numeric_attribute` without bounds (which there panics at the first trace), `and`, `drop` and `composite` without members (the first
+//!   two of which there take or drop everything), names in a composite that no member has.
 //! - **`explain: {traces: 10000}`** remembers the votes on so many traces for `tailrace explain`, see the `admin` extension. Off by
 //!   default: it costs some 200 ns and 200 B a trace.
 //! - Schema URLs survive, and adjacent spans under one resource stay under one.
@@ -67,6 +121,7 @@ pub mod bench;
 
 mod bell;
 mod columns;
+mod composite;
 mod core;
 mod decisions;
 mod dictionary;
@@ -96,6 +151,7 @@ mod shard;
 mod tap;
 #[cfg(test)]
 mod tests;
+mod vote;
 mod witness;
 
 use std::pin::pin;

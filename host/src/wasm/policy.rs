@@ -47,6 +47,8 @@ pub struct PolicySpec {
     pub limits: Limits,
     /// What counts when it fails.
     pub on_error: OnError,
+    /// Whether it, and with it those that share its instance, is shown [`Columns::whole_size`] as the traces' size.
+    pub whole_size: bool,
     /// The spec before it, of which it is a new version that judges this share of the traces.
     pub canary_of: Option<(usize, Share)>,
 }
@@ -60,7 +62,16 @@ impl PolicySpec {
         config: serde_json::Value,
     ) -> Self {
         let (limits, on_error) = (Limits::default(), OnError::default());
-        Self { policy: policy.into(), plugin, kind: kind.into(), config, limits, on_error, canary_of: None }
+        Self {
+            policy: policy.into(),
+            plugin,
+            kind: kind.into(),
+            config,
+            limits,
+            on_error,
+            whole_size: false,
+            canary_of: None,
+        }
     }
 }
 

@@ -93,6 +93,7 @@ pub(super) fn spec(plugin: &Arc<Plugin>, kind: &str, config: Value) -> PolicySpe
         config,
         limits: Limits::default(),
         on_error: OnError::Abstain,
+        whole_size: false,
         canary_of: None,
     }
 }

@@ -22,7 +22,7 @@ pub struct BytesLimiting(Limiter);
 pub struct Config {
     /// Tokens a second. 0: none.
     pub bytes_per_second: i64,
-    /// Tokens that the bucket holds. 0: twice `bytes_per_second`.
+    /// Tokens that the bucket holds. 0 or less: twice `bytes_per_second`.
     pub burst_capacity: i64,
     /// Among how many shards the rate is divided. 0 and 1: not at all.
     pub shards: u32,
@@ -33,7 +33,7 @@ pub struct Config {
 impl Policy for BytesLimiting {
     const KIND: &'static str = "bytes_limiting";
     const SUMMARY: &'static str = "Samples up to so many bytes a second, with bursts.";
-    const SCHEMA: &'static str = r#"{"type":"object","properties":{"bytes_per_second":{"type":"integer","minimum":0,"default":0},"burst_capacity":{"type":"integer","minimum":0,"default":0},"shards":{"type":"integer","minimum":0,"maximum":256,"default":1},"tracestate":{"type":"boolean","default":false}},"additionalProperties":false}"#;
+    const SCHEMA: &'static str = r#"{"type":"object","properties":{"bytes_per_second":{"type":"integer","minimum":0,"default":0},"burst_capacity":{"type":"integer","default":0},"shards":{"type":"integer","minimum":0,"maximum":256,"default":1},"tracestate":{"type":"boolean","default":false}},"additionalProperties":false}"#;
     const STATE_SCHEMA: &'static str = limiter::STATE_SCHEMA;
     const REASONS: &'static [&'static str] = limiter::REASONS;
     type Config = Config;

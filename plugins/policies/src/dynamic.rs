@@ -165,7 +165,7 @@ impl Policy for Dynamic {
         let (began, seen) = head.split_at(8);
         self.began = began.try_into().map_or(0, u64::from_le_bytes);
         self.seen = seen.try_into().map_or(0.0, f64::from_le_bytes).clamp(0.0, 1.0);
-        let kinds = kinds.as_chunks().0.iter().map(|entry| restored(entry));
+        let kinds = kinds.as_chunks().0.iter().map(restored);
         self.kinds = kinds.take(self.config.max_keys as usize + 1).collect();
     }
 }

@@ -53,9 +53,6 @@ impl Limiter {
         if per_second < 0 {
             problems.push(format!("/{rate}"), format!("{rate} must not be negative"));
         }
-        if burst < 0 {
-            problems.push("/burst_capacity", format!("burst_capacity must not be negative; 0 is twice {rate}"));
-        }
         if shards > MAX_SHARDS {
             problems.push("/shards", format!("shards must be at most {MAX_SHARDS}"));
         }

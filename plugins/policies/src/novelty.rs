@@ -137,14 +137,17 @@ impl Policy for Novelty {
     }
 
     fn restore(&mut self, state: &[u8]) {
-        let entry = |entry: &[u8; ENTRY_BYTES]| {
-            let [a, b, c, d, e, f, g, h, first @ .., low, high] = *entry;
-            let seen = Seen { first_s: u32::from_le_bytes(first), traces: u16::from_le_bytes([low, high]) };
-            (u64::from_le_bytes([a, b, c, d, e, f, g, h]), seen)
-        };
-        let entries = state.as_chunks().0.iter().map(entry);
+        let entries = state.as_chunks().0.iter().map(restored);
         self.seen = entries.take(self.config.max_keys as usize).collect();
     }
+}
+
+fn restored(entry: &[u8; ENTRY_BYTES]) -> (u64, Seen) {
+    let (combination, rest) = entry.split_at(8);
+    let (first_s, traces) = rest.split_at(4);
+    let first_s = first_s.try_into().map_or(0, u32::from_le_bytes);
+    let traces = traces.try_into().map_or(0, u16::from_le_bytes);
+    (combination.try_into().map_or(0, u64::from_le_bytes), Seen { first_s, traces })
 }
 
 impl Novelty {

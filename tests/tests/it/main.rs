@@ -13,6 +13,7 @@ mod own_metrics;
 mod plugin_bench;
 mod plugin_tools;
 mod plugins;
+mod policies;
 mod project;
 mod reload;
 mod rollout;

@@ -27,7 +27,7 @@ const HOSTILE: [(&str, &str); 10] = [
 ];
 
 /// A component that the host's build leaves beside the binary.
-fn plugin(name: &str) -> PathBuf {
+pub(crate) fn plugin(name: &str) -> PathBuf {
     let target = binary().ancestors().nth(2).map(Path::to_path_buf).expect("target/<profile>/tailrace");
     let path = target.join(format!("plugins/wasm32-wasip2/release/tailrace_{name}.wasm"));
     assert!(path.exists(), "{} does not exist: the host's build makes it", path.display());

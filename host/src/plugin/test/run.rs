@@ -90,6 +90,7 @@ impl Runner<'_> {
             config: self.config(case),
             limits: generous(),
             on_error: OnError::default(),
+            whole_size: false,
             canary_of: None,
         };
         let mut policies = match Policies::new(vec![spec], cx) {

@@ -83,6 +83,11 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether some policy looks at spans.
+    pub(super) fn reads_spans(&self) -> bool {
+        self.reads_spans
+    }
+
     /// Adds a trace; `pieces` is asked only if some policy looks at spans.
     pub(super) fn add<'p>(&mut self, entry: &Entry, pieces: impl FnOnce() -> Pieces<'p>) {
         let digest = entry.digest();
@@ -93,10 +98,16 @@ impl<'a> Builder<'a> {
         columns.size.push(entry.bytes);
         columns.seen.push(digest.seen);
         columns.span_count.push(digest.spans);
-        if !self.reads_spans {
+        if !self.reads_spans && !self.needs.whole_size {
             return;
         }
         let pieces = pieces();
+        if self.needs.whole_size {
+            columns.whole_size.push(u32::try_from(output::trace_len(&pieces)).unwrap_or(u32::MAX));
+        }
+        if !self.reads_spans {
+            return;
+        }
         if self.needs.fields.contains(Fields::OTLP) {
             output::write_trace(&mut columns.otlp, &pieces, &[]);
             columns.otlp_offsets.push(columns.otlp.len() as u32);

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard, RwLock};
+use tailrace_otlp::tracestate::Threshold;
 use tokio::sync::Notify;
 
 use super::bell::Bell;
 use super::decisions::{Decisions, Kept};
 use super::intake::Intake;
+use super::judge::SLICE;
 use super::metrics::{Metrics, Reason};
 use super::outbox::{MAX_WAITING_BYTES, Outbox};
+use super::output::threshold::Restated;
 use super::output::{Mark, Output};
 use super::pressure::Level;
 use super::segment::Pool;
@@ -24,6 +27,10 @@ use crate::pipeline::{Cx, Refusal};
 /// Undecided traces beyond `num_traces` that are taken in while the evaluator decides the oldest: a share of it, or so many.
 const OVERFLOW_SHARE: usize = 4;
 const MIN_OVERFLOW: usize = 4096;
+
+/// Where policies weigh the traces of a tick against each other, those that are decided in one call: 16,384 due in a second are a lot, and
+/// their columns, tens of milliseconds of work.
+const WHOLE_TICK: usize = 16 * SLICE;
 
 /// A processor's state.
 pub(super) struct Core {
@@ -56,6 +63,10 @@ pub(super) struct Live {
     pub(super) judge_on_ingest: bool,
     pub(super) max_buffer_bytes: usize,
     pub(super) record_policy: bool,
+    /// Whether kept spans carry the threshold under which they were.
+    pub(super) tracestate: bool,
+    /// Traces that are decided in one call of the policies, at most.
+    pub(super) slice: usize,
     pub(super) drop_pending: bool,
     wait: u16,
     wait_after_root: Option<u16>,
@@ -70,6 +81,8 @@ impl Live {
             judge_on_ingest: settings.sampling_strategy == Strategy::SpanIngest,
             max_buffer_bytes: settings.maximum_buffer_size_bytes as usize,
             record_policy: settings.record_policy,
+            tracestate: settings.tracestate,
+            slice: if settings.weighs_traces() { WHOLE_TICK } else { SLICE },
             drop_pending: settings.drop_pending_traces_on_shutdown,
             wait: settings.wait_s(),
             wait_after_root: settings.wait_after_root_s(),
@@ -242,7 +255,7 @@ impl Core {
             }
         }
         if !late.is_empty() {
-            self.forward(late, &intake, chunks, terms.now, live.record_policy);
+            self.forward(late, &intake, chunks, terms.now, &live);
         }
         intake.recycle();
         if live.judge_on_ingest || (!live.block_on_overflow && self.traces() > live.num_traces) {
@@ -267,17 +280,40 @@ impl Core {
         }
     }
 
+    /// Adds kept spans to what goes on; with a threshold, they carry it.
+    pub(super) fn send_on(
+        &self,
+        output: &mut Output,
+        pieces: &[Piece<'_>],
+        spans: usize,
+        mark: Option<Mark<'_>>,
+        threshold: Option<Threshold>,
+    ) {
+        let Some(threshold) = threshold else { return output.add(pieces, spans, mark) };
+        let restated = Restated::new(pieces, threshold);
+        if restated.unparseable > 0 {
+            self.metrics.unparseable_spans.add(restated.unparseable);
+        }
+        output.add(&restated.pieces(pieces), spans, mark);
+    }
+
     /// Hands on runs of traces that were kept before, in the order of the request.
-    fn forward(&self, mut late: Vec<(u32, Kept)>, intake: &Intake, chunks: &[Bytes], now: u32, record_policy: bool) {
+    fn forward(&self, mut late: Vec<(u32, Kept)>, intake: &Intake, chunks: &[Bytes], now: u32, live: &Live) {
         late.sort_unstable_by_key(|(place, _)| *place);
         let mut output = Output::default();
         for (place, kept) in late {
             let run = &intake.runs()[place as usize];
             let (resource, scope) = intake.header(run.header);
             let piece = Piece { resource: resource.bytes, scope: scope.bytes, spans: run.spans(chunks) };
-            let name = record_policy.then(|| self.names.get(kept.policy));
-            let mark = name.as_deref().map(|policy| Mark { policy, cached: true });
-            output.add(&[piece], run.digest.spans as usize, mark);
+            let name = live.record_policy.then(|| self.names.get(kept.policy));
+            let mark = name.as_deref().map(|policy| Mark { policy, member: None, cached: true });
+            self.send_on(
+                &mut output,
+                &[piece],
+                run.digest.spans as usize,
+                mark,
+                live.tracestate.then_some(kept.threshold),
+            );
             self.metrics.early_released.add(u64::from(run.digest.spans));
             self.metrics.late_span_age_s.record(f64::from(now.wrapping_sub(kept.tick)));
         }

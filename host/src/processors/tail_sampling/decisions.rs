@@ -7,15 +7,19 @@
 
 use hashbrown::HashTable;
 
+use tailrace_otlp::tracestate::Threshold;
+
 use super::hash::TraceId;
 
 /// What is remembered of a kept trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     /// The tick of the decision.
     pub(super) tick: u32,
     /// The policy that won, for the attribute on late spans.
     pub(super) policy: u16,
+    /// What late spans are to say.
+    pub(super) threshold: Threshold,
 }
 
 /// How a trace was decided.
@@ -57,7 +61,7 @@ impl Decisions {
     /// How the trace was decided, if that is remembered.
     #[inline]
     pub(super) fn recall(&mut self, id: TraceId, now: u32) -> Option<Decided> {
-        if let Some((_, kept)) = self.kept.recall(&(id, Kept { tick: 0, policy: 0 })) {
+        if let Some((_, kept)) = self.kept.recall(&(id, Kept::default())) {
             return Some(Decided::Kept(kept));
         }
         let found = self.dropped.recall(&fingerprint(id))?;
@@ -153,7 +157,7 @@ mod tests {
     #[test]
     fn decisions_are_recalled_with_their_age() {
         let mut decisions = Decisions::new(10, 10);
-        let kept = Kept { tick: 70_000, policy: 2 };
+        let kept = Kept { tick: 70_000, policy: 2, threshold: Threshold::new(5) };
         decisions.keep(id(1), kept);
         decisions.drop(id(2), 70_000);
         assert_eq!(decisions.recall(id(1), 70_003), Some(Decided::Kept(kept)));
@@ -175,7 +179,7 @@ mod tests {
     #[test]
     fn a_size_of_zero_turns_a_memory_off() {
         let mut decisions = Decisions::new(0, 0);
-        decisions.keep(id(1), Kept { tick: 0, policy: 0 });
+        decisions.keep(id(1), Kept::default());
         decisions.drop(id(2), 0);
         assert_eq!((decisions.recall(id(1), 0), decisions.recall(id(2), 0)), (None, None));
     }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::composite::{self, Claim};
 use super::core::Names;
 use super::digest::{Digest, seen};
 use super::hash::TraceId;
 use super::judge::Occasion;
-use super::rules::{Panel, Rule, Verdict, Vote};
+use super::rules::{Keep, Panel, Rule, Verdict};
+use super::vote::Vote;
 use super::witness::{Asked, Noted, Roster, Witnesses};
 use crate::explain::{Cast, Explanation, PolicyVote};
 use crate::host::admin;
@@ -114,7 +116,7 @@ impl Memory {
                 continue;
             }
             let kept = match verdict {
-                Verdict::Keep(name) => Some(names.get(*name)),
+                Verdict::Keep(Keep { policy, .. }) => Some(names.get(*policy)),
                 _ => None,
             };
             if ring.traces.len() == ring.max {
@@ -206,15 +208,14 @@ impl Remembered {
 
     /// A policy's vote, worked out again of what its evaluators said.
     fn vote_of(&self, name: &str, rule: &Rule) -> PolicyVote {
-        let votes = self.votes.iter().map(|ballot| (usize::from(ballot.leaf), ballot.said.vote())).collect();
-        let mut answers = Answers { votes, asked: Vec::new(), needs: Needs::default() };
+        let mut answers = Answers { ballots: self.votes.to_vec(), asked: Vec::new(), needs: Needs::default() };
         let vote = rule.ask(&mut answers, &[0]).first().copied().unwrap_or(Vote::Missing);
         let casts: Vec<_> = answers.asked.iter().map(|leaf| self.cast(*leaf)).collect();
         let was_asked = casts.is_empty() || casts.iter().any(|cast| cast.vote != NOT_ASKED);
         let vote = match vote {
             _ if !was_asked => NOT_ASKED,
             Vote::No => "no",
-            Vote::Sample => "sample",
+            Vote::Sample(_) => "sample",
             Vote::Drop => "drop",
             Vote::Missing | Vote::Deferred => "missing",
         };
@@ -267,10 +268,20 @@ fn word(verdict: u8) -> &'static str {
 
 /// The evaluators' answers of then, on one trace.
 struct Answers {
-    votes: Vec<(usize, Vote)>,
+    ballots: Vec<Ballot>,
     /// Which were looked at.
     asked: Vec<usize>,
     needs: Needs,
+}
+
+impl Answers {
+    fn said(&mut self, leaf: usize) -> Option<&Said> {
+        // A composite is asked once per member.
+        if !self.asked.contains(&leaf) {
+            self.asked.push(leaf);
+        }
+        self.ballots.iter().find(|ballot| usize::from(ballot.leaf) == leaf).map(|ballot| &ballot.said)
+    }
 }
 
 impl Panel for Answers {
@@ -288,15 +299,23 @@ impl Panel for Answers {
         self
     }
 
+    fn admit(&mut self, leaf: usize, claims: &[Claim]) -> Vec<bool> {
+        let of = match self.said(leaf) {
+            Some(Said::Vote { verdict: 1, reason: Some(reason), .. }) => Some(composite::member_of(*reason)),
+            _ => None,
+        };
+        claims.iter().map(|claim| of == Some(claim.member)).collect()
+    }
+
     fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote> {
-        self.asked.push(leaf);
-        let vote = self.votes.iter().find(|(of, _)| *of == leaf).map_or(Vote::Missing, |(_, vote)| *vote);
+        let vote = self.said(leaf).map_or(Vote::Missing, Said::vote);
         vec![vote; candidates.len()]
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::vote::Grounds;
     use super::*;
     use crate::host::admin::Explain as _;
     use crate::recording::Leaf;
@@ -343,7 +362,8 @@ mod tests {
         let witnesses = Witnesses::new("tail_sampling/x".to_owned(), 2);
         let add = |traces: &[Noted]| {
             let memory = witnesses.memory.load_full().unwrap();
-            let verdicts = [Verdict::Keep(both), Verdict::NotSampled];
+            let keep = Keep { policy: both, grounds: Grounds::default() };
+            let verdicts = [Verdict::Keep(keep), Verdict::NotSampled];
             memory.add(7, Occasion::Early, &roster(), traces, &asked(), &verdicts, &names);
         };
         add(&[noted(0xa1), noted(0xb2)]);

@@ -14,14 +14,14 @@ use super::index::Entry;
 use super::metrics::Reason;
 use super::output::{Mark, Output};
 use super::pressure::{Level, Pressure};
-use super::rules::{Panel, Rules, Verdict};
+use super::rules::{Keep, Panel, Rules, Verdict};
 use super::shard::Shard;
 use super::witness::{Noted, Witness};
 
 /// Traces that are decided in one call of the policies. A slice is read and released while a shard is locked, so ingest waits
 /// for a slice at most: a few milliseconds.
 pub(super) const SLICE: usize = 1024;
-/// Bytes of kept traces that are copied out before the lock is let go.
+/// Bytes of traces that are read or copied out before the lock is let go.
 const MAX_LOCKED_BYTES: usize = 1 << 20;
 /// How long a full outbox is waited for before looking whether the processor is to end.
 const ROOM_PATIENCE: Duration = Duration::from_millis(100);
@@ -204,7 +204,7 @@ impl Judge {
     }
 
     fn decide(&mut self, cases: Vec<Case>, occasion: Occasion, live: Live) {
-        for slice in cases.chunks(SLICE) {
+        for slice in cases.chunks(live.slice) {
             while !self.core.outbox.wait_for_room(ROOM_PATIENCE) {
                 if self.core.bell.is_closing() {
                     self.core.outbox.lift_bound();
@@ -241,12 +241,13 @@ impl Judge {
         for case in slice {
             let shard = shards.of(*case);
             if let Some(entry) = shard.trace(case.slot, case.id) {
+                let mut worked = if builder.reads_spans() { entry.bytes as usize } else { 0 };
                 builder.add(entry, || shard.pieces(entry));
                 present.push(*case);
                 if let Some(witness) = &mut witness {
-                    let copied = witness.note(entry.id, entry.digest(), entry.bytes, || shard.pieces(entry));
-                    shards.worked(copied);
+                    worked += witness.note(entry.id, entry.digest(), entry.bytes, || shard.pieces(entry));
                 }
+                shards.worked(worked);
             }
         }
         drop(shards);
@@ -271,12 +272,16 @@ impl Judge {
             metrics.count(*verdict);
             metrics.removal_age_s.record(f64::from(now.saturating_sub(entry.arrived)));
             decided += 1;
-            if let Verdict::Keep(policy) = *verdict {
-                let name = live.record_policy.then(|| self.core.names.get(policy));
-                let mark = name.as_deref().map(|policy| Mark { policy, cached: false });
+            if let Verdict::Keep(Keep { policy, grounds }) = *verdict {
+                let name = |number| self.core.names.get(number);
+                let (policy_name, member) =
+                    (live.record_policy.then(|| name(policy)), grounds.member.filter(|_| live.record_policy).map(name));
+                let mark =
+                    policy_name.as_deref().map(|policy| Mark { policy, member: member.as_deref(), cached: false });
                 let bytes = entry.bytes as usize;
-                output.add(&shard.pieces(&entry), entry.digest().spans as usize, mark);
-                shard.release_kept(case.slot, Kept { tick: now, policy });
+                let threshold = live.tracestate.then_some(grounds.threshold);
+                self.core.send_on(&mut output, &shard.pieces(&entry), entry.digest().spans as usize, mark, threshold);
+                shard.release_kept(case.slot, Kept { tick: now, policy, threshold: grounds.threshold });
                 shards.worked(bytes);
             } else {
                 shard.release_dropped(case.slot, now);
@@ -404,7 +409,7 @@ impl<'a> Locked<'a> {
         &mut self.held.get_or_insert_with(|| (case.shard, self.core.shard(case.shard.into()))).1
     }
 
-    /// So many bytes were copied under the lock.
+    /// So many bytes were read or copied under the lock.
     fn worked(&mut self, bytes: usize) {
         self.worked_bytes += bytes;
     }

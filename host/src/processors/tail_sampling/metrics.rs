@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::rules::{Verdict, Vote};
+use super::rules::Verdict;
+use super::vote::Vote;
 use crate::pipeline::Cx;
 use crate::telemetry::metrics::Desc;
 use crate::telemetry::{Counter, Gauge, Histogram};
@@ -73,6 +74,11 @@ const TOO_LARGE: Desc = desc(
     "{traces}",
     "Count of traces that were dropped because they were larger than the maximum allowed size",
 );
+const UNPARSEABLE: Desc = desc(
+    "processor_tail_sampling_count_spans_with_unparseable_tracestate",
+    "{spans}",
+    "Count of spans whose tracestate could not be parsed and was left as it is",
+);
 const BUFFER_BYTES: Desc = desc(
     "processor_tail_sampling_buffer_bytes",
     "By",
@@ -138,6 +144,7 @@ pub(super) struct Metrics {
     pub(super) decided_early: Counter,
     pub(super) traces: Gauge,
     pub(super) too_large: Counter,
+    pub(super) unparseable_spans: Counter,
     pub(super) buffer_bytes: Gauge,
     pub(super) live_bytes: Gauge,
     pub(super) segments: Gauge,
@@ -167,6 +174,7 @@ impl Metrics {
             decided_early: counter(DECIDED_EARLY, &[]),
             traces: cx.metrics.gauge(TRACES_ON_MEMORY, &[]),
             too_large: counter(TOO_LARGE, &[]),
+            unparseable_spans: counter(UNPARSEABLE, &[]),
             buffer_bytes: own(BUFFER_BYTES),
             live_bytes: own(LIVE_BYTES),
             segments: own(SEGMENTS),
@@ -235,16 +243,16 @@ impl PolicyMetrics {
 
     /// Counts a call's votes.
     pub(super) fn count(&self, votes: &[Vote], took: Duration) {
-        let count = |vote: Vote| votes.iter().filter(|other| **other == vote).count() as u64;
+        let count = |is: fn(&Vote) -> bool| votes.iter().filter(|vote| is(vote)).count() as u64;
         let add = |counter: &Counter, n: u64| {
             if n > 0 {
                 counter.add(n);
             }
         };
-        add(&self.sampled, count(Vote::Sample));
-        add(&self.not_sampled, count(Vote::No));
-        add(&self.dropped, count(Vote::Drop));
-        add(&self.errors, count(Vote::Missing));
+        add(&self.sampled, count(|vote| matches!(vote, Vote::Sample(_))));
+        add(&self.not_sampled, count(|vote| *vote == Vote::No));
+        add(&self.dropped, count(|vote| *vote == Vote::Drop));
+        add(&self.errors, count(|vote| *vote == Vote::Missing));
         self.executions.add(votes.len() as u64);
         self.time_us.add(took.as_micros() as u64);
     }

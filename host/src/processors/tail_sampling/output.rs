@@ -1,6 +1,8 @@
 //! Kept traces as OTLP requests again: their spans, byte for byte, under the headers they came with. Adjacent runs under equal
 //! headers share one; several traces share a request.
 
+pub(super) mod threshold;
+
 use bytes::Bytes;
 use tailrace_otlp::wire::{self, Payload};
 
@@ -21,6 +23,8 @@ pub(super) struct Parcel {
 pub(super) struct Mark<'a> {
     /// The policy that won.
     pub(super) policy: &'a str,
+    /// The member that sampled, if that policy is a composite.
+    pub(super) member: Option<&'a str>,
     /// Whether the spans came late and follow an earlier decision.
     pub(super) cached: bool,
 }
@@ -106,6 +110,16 @@ const SCOPE: u32 = 1;
 /// `InstrumentationScope.attributes`.
 const SCOPE_ATTRIBUTES: u32 = 3;
 
+/// How many bytes [`write_trace`] writes without a mark.
+pub(super) fn trace_len(pieces: &[Piece<'_>]) -> usize {
+    let resource_len = |pieces: &[Piece<'_>]| {
+        let scopes = pieces.chunk_by(|a, b| a.scope == b.scope);
+        let scopes: usize = scopes.map(|scope| wire::framed_len(CHILDREN, scope_len(scope, &[]))).sum();
+        wire::framed_len(RESOURCES, pieces[0].resource.len() + scopes)
+    };
+    pieces.chunk_by(|a, b| a.resource == b.resource).map(resource_len).sum()
+}
+
 fn scope_len(pieces: &[Piece<'_>], mark: &[u8]) -> usize {
     let header = pieces[0].scope;
     let spans: usize = pieces.iter().map(|piece| piece.spans.len()).sum();
@@ -145,6 +159,11 @@ fn attributes(mark: Mark<'_>) -> Vec<u8> {
     let mut value = Vec::new();
     wire::put_bytes(&mut value, STRING, mark.policy.as_bytes());
     put_attribute(&mut out, "tailsampling.policy", &value);
+    if let Some(member) = mark.member {
+        value.clear();
+        wire::put_bytes(&mut value, STRING, member.as_bytes());
+        put_attribute(&mut out, "tailsampling.composite_policy", &value);
+    }
     if mark.cached {
         value.clear();
         wire::put_tag(&mut value, BOOL, wire::VARINT);
@@ -220,6 +239,9 @@ mod tests {
             piece(&r2, &b, &names[3]),
             piece(&r1, &a, &names[4]),
         ];
+        let mut written = Vec::new();
+        write_trace(&mut written, &pieces, &[]);
+        assert_eq!(trace_len(&pieces), written.len());
         let mut output = Output::default();
         output.add(&pieces, 5, None);
         let request = decode(output.finish());
@@ -255,7 +277,7 @@ mod tests {
         for (scope, name) in [(scope("a"), "a"), (Vec::new(), "")] {
             let piece = Piece { resource: &resource, scope: &scope, spans: &spans };
             let mut output = Output::default();
-            output.add(&[piece], 1, Some(Mark { policy: "errors", cached: true }));
+            output.add(&[piece], 1, Some(Mark { policy: "errors", member: Some("first"), cached: true }));
             let request = decode(output.finish());
             let scope_spans = &request.resource_spans[0].scope_spans[0];
             let scope = scope_spans.scope.as_ref().unwrap();
@@ -269,6 +291,7 @@ mod tests {
                 attributes,
                 [
                     ("tailsampling.policy", Value::StringValue("errors".into())),
+                    ("tailsampling.composite_policy", Value::StringValue("first".into())),
                     ("tailsampling.cached_decision", Value::BoolValue(true)),
                 ]
             );

@@ -5,11 +5,13 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::columns::Builder;
+use super::composite::{Claim, Settled};
 use super::core::Names;
 use super::panel::{Bench, Occupation, Plugins, seat};
 use super::recorded::{self, Opened};
-use super::rules::{Panel, Rules, Verdict, Vote};
+use super::rules::{Keep, Panel, Rules, Verdict};
 use super::settings::Settings;
+use super::vote::Vote;
 use super::witness::{Asked, record_asked};
 use crate::pipeline::{BuildError, Cx};
 use crate::recording::{self, Decision, Leaf, Slice};
@@ -67,7 +69,7 @@ impl Replay {
         self.panel.note(true);
         let verdicts = self.rules.decide(&mut self.panel, count);
         let decisions = verdicts.into_iter().map(|verdict| match verdict {
-            Verdict::Keep(name) => (Decision::Kept, self.names.get(name).to_string()),
+            Verdict::Keep(Keep { policy, .. }) => (Decision::Kept, self.names.get(policy).to_string()),
             Verdict::Dropped => (Decision::Dropped, String::new()),
             Verdict::NotSampled => (Decision::NotSampled, String::new()),
         });
@@ -111,6 +113,14 @@ impl Panel for Replayed {
         let instead = self.inner.instead(leaf, failure);
         self.inner.add_note(leaf, candidates, Err(failure.clone()));
         vec![instead; candidates.len()]
+    }
+
+    fn admit(&mut self, leaf: usize, claims: &[Claim]) -> Vec<bool> {
+        self.inner.admit(leaf, claims)
+    }
+
+    fn settled(&mut self, leaf: usize, settled: &[Settled]) {
+        self.inner.settled(leaf, settled);
     }
 
     fn note(&mut self, is_noting: bool) {

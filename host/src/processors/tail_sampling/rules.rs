@@ -8,33 +8,12 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::composite::{Claim, Composite, Settled};
 use super::metrics::PolicyMetrics;
 use super::shadow::Shadow;
+use super::vote::{Grounds, Vote};
 use super::witness::{Asked, Roster};
 use crate::wasm::policy::{Columns, Needs};
-
-/// A policy's answer on one trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vote {
-    No,
-    Sample,
-    Drop,
-    /// The policy failed.
-    Missing,
-    /// The policy failed, and another one is to be asked in its place.
-    Deferred,
-}
-
-impl Vote {
-    /// As the plugin contract numbers verdicts.
-    pub(super) fn of(verdict: u8) -> Self {
-        match verdict {
-            0 => Self::No,
-            1 => Self::Sample,
-            _ => Self::Drop,
-        }
-    }
-}
 
 /// What is asked for votes: the evaluators that the leaves of the rules stand for.
 pub(super) trait Panel: Send {
@@ -50,6 +29,10 @@ pub(super) trait Panel: Send {
     fn as_any(&mut self) -> &mut dyn Any;
     /// A vote for each candidate, which are places in the batch that was loaded last.
     fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote>;
+    /// Which of the claims in a composite there is room for; those count.
+    fn admit(&mut self, leaf: usize, claims: &[Claim]) -> Vec<bool>;
+    /// What became of all claims in a composite, to be noted.
+    fn settled(&mut self, _leaf: usize, _settled: &[Settled]) {}
     /// Whether it is to note what it is asked and answers; forgets what it noted before.
     fn note(&mut self, _is_noting: bool) {}
     /// What it noted.
@@ -76,6 +59,7 @@ pub(super) enum Rule {
     And(Vec<Rule>),
     Not(Box<Rule>),
     Drop(Vec<Rule>),
+    Composite(Composite),
 }
 
 impl Rule {
@@ -86,6 +70,7 @@ impl Rule {
             Self::And(members) => all(members, panel, candidates),
             Self::Not(member) => member.ask(panel, candidates).into_iter().map(turned_round).collect(),
             Self::Drop(members) => all(members, panel, candidates).into_iter().map(as_drop).collect(),
+            Self::Composite(composite) => composite.ask(panel, candidates),
         }
     }
 }
@@ -106,19 +91,20 @@ fn guarded(leaf: usize, fallback: &Rule, panel: &mut dyn Panel, candidates: &[u3
 
 fn turned_round(vote: Vote) -> Vote {
     match vote {
-        Vote::No => Vote::Sample,
-        Vote::Sample => Vote::No,
+        Vote::No => Vote::SAMPLE,
+        Vote::Sample(_) => Vote::No,
         Vote::Drop | Vote::Missing | Vote::Deferred => vote,
     }
 }
 
 fn as_drop(vote: Vote) -> Vote {
-    if vote == Vote::Sample { Vote::Drop } else { vote }
+    if matches!(vote, Vote::Sample(_)) { Vote::Drop } else { vote }
 }
 
-/// What all members agree on: the first that does not sample decides, except that a vote to drop stands once all others sample.
+/// What all members agree on: the first that does not sample decides, except that a vote to drop stands once all others sample. What
+/// several thresholds let through, the strictest does.
 fn all(members: &[Rule], panel: &mut dyn Panel, candidates: &[u32]) -> Vec<Vote> {
-    let mut votes = vec![Vote::Sample; candidates.len()];
+    let mut votes = vec![Vote::SAMPLE; candidates.len()];
     let mut open: Vec<u32> = (0..candidates.len() as u32).collect();
     for member in members {
         if open.is_empty() {
@@ -128,10 +114,13 @@ fn all(members: &[Rule], panel: &mut dyn Panel, candidates: &[u32]) -> Vec<Vote>
         let mut answers = member.ask(panel, &asked).into_iter();
         open.retain(|place| {
             let answer = answers.next().unwrap_or(Vote::Missing);
-            if answer != Vote::Sample {
-                votes[*place as usize] = answer;
+            let vote = &mut votes[*place as usize];
+            match (&mut *vote, answer) {
+                (Vote::Sample(all), Vote::Sample(one)) => all.threshold = all.threshold.max(one.threshold),
+                (_, Vote::Sample(_)) => {}
+                _ => *vote = answer,
             }
-            matches!(answer, Vote::Sample | Vote::Drop)
+            matches!(answer, Vote::Sample(_) | Vote::Drop)
         });
     }
     votes
@@ -148,10 +137,17 @@ pub(super) struct Policy {
 /// What is to become of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// By the policy of that name.
-    Keep(u16),
+    Keep(Keep),
     NotSampled,
     Dropped,
+}
+
+/// Why a trace is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keep {
+    /// The name, as a number, of the policy that won.
+    pub(super) policy: u16,
+    pub(super) grounds: Grounds,
 }
 
 /// All policies, drop policies first.
@@ -160,12 +156,19 @@ pub(super) struct Rules {
     /// Policies whose votes do not count.
     shadows: Vec<Shadow>,
     sample_on_first_match: bool,
+    /// Whether of several policies that sample, the one with the lowest threshold wins; else the first.
+    by_threshold: bool,
 }
 
 impl Rules {
     pub(super) fn new(mut policies: Vec<Policy>, sample_on_first_match: bool) -> Self {
         policies.sort_by_key(|policy| !matches!(policy.rule, Rule::Drop(_)));
-        Self { policies, shadows: Vec::new(), sample_on_first_match }
+        Self { policies, shadows: Vec::new(), sample_on_first_match, by_threshold: false }
+    }
+
+    /// Lets thresholds count.
+    pub(super) fn by_threshold(self, by_threshold: bool) -> Self {
+        Self { by_threshold, ..self }
     }
 
     /// Compares these with what is decided.
@@ -197,7 +200,7 @@ impl Rules {
                 let verdict = &mut verdicts[*place as usize];
                 match votes.next().unwrap_or(Vote::Missing) {
                     Vote::Drop => *verdict = Verdict::Dropped,
-                    Vote::Sample if *verdict == Verdict::NotSampled => *verdict = Verdict::Keep(policy.name),
+                    Vote::Sample(grounds) => self.keep(verdict, Keep { policy: policy.name, grounds }),
                     _ => {}
                 }
                 match verdict {
@@ -214,183 +217,24 @@ impl Rules {
         }
         verdicts
     }
+
+    /// One more policy wants the trace.
+    fn keep(&self, verdict: &mut Verdict, by: Keep) {
+        match verdict {
+            Verdict::NotSampled => *verdict = Verdict::Keep(by),
+            Verdict::Keep(first) if self.by_threshold && by.grounds.threshold < first.grounds.threshold => *first = by,
+            Verdict::Keep(_) | Verdict::Dropped => {}
+        }
+    }
 }
 
 fn as_vote(verdict: Verdict) -> Vote {
     match verdict {
-        Verdict::Keep(_) => Vote::Sample,
+        Verdict::Keep(Keep { grounds, .. }) => Vote::Sample(grounds),
         Verdict::NotSampled => Vote::No,
         Verdict::Dropped => Vote::Drop,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Leaf n votes as its row says; what it was asked about is noted.
-    struct Table {
-        rows: Vec<&'static [Vote]>,
-        asked: Vec<(usize, Vec<u32>)>,
-    }
-
-    impl Panel for Table {
-        fn needs(&self) -> &Needs {
-            panic!("rules do not ask for needs")
-        }
-        fn refresh(&mut self) {}
-        fn load(&mut self, _: Columns) {}
-        fn succeed(&mut self, _: &mut dyn Panel) {}
-        fn as_any(&mut self) -> &mut dyn Any {
-            self
-        }
-        fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote> {
-            self.asked.push((leaf, candidates.to_vec()));
-            candidates.iter().map(|place| self.rows[leaf][*place as usize]).collect()
-        }
-    }
-
-    use Vote::{Drop as D, Missing as M, No as N, Sample as S};
-
-    fn leaf(n: usize) -> Rule {
-        Rule::Leaf(n)
-    }
-
-    fn decide(rules: Vec<Rule>, first_match: bool, rows: &[&'static [Vote]]) -> (Vec<Verdict>, Vec<(usize, Vec<u32>)>) {
-        let policies = rules.into_iter().enumerate().map(|(name, rule)| Policy {
-            name: name as u16,
-            rule,
-            metrics: Arc::new(PolicyMetrics::default()),
-        });
-        let mut table = Table { rows: rows.to_vec(), asked: Vec::new() };
-        let verdicts = Rules::new(policies.collect(), first_match).decide(&mut table, rows[0].len());
-        (verdicts, table.asked)
-    }
-
-    #[test]
-    fn precedence_is_the_go_processors() {
-        use Verdict::{Dropped, Keep, NotSampled};
-        // A column is a trace; rows are what policies 0 and 1 vote.
-        let rows: [&[Vote]; 2] = [&[N, S, N, S, D, S, M, M, N, M], &[N, N, S, S, S, D, S, N, M, D]];
-        let expected =
-            [NotSampled, Keep(0), Keep(1), Keep(0), Dropped, Dropped, Keep(1), NotSampled, NotSampled, Dropped];
-        let (verdicts, asked) = decide(vec![leaf(0), leaf(1)], false, &rows);
-        assert_eq!(verdicts, expected);
-        assert_eq!(
-            asked[1],
-            (1, vec![0, 1, 2, 3, 5, 6, 7, 8, 9]),
-            "a dropped trace is not shown again, a sampled one is"
-        );
-    }
-
-    #[test]
-    fn the_first_match_spares_the_rest() {
-        let rows: [&[Vote]; 2] = [&[N, S, M], &[N, D, S]];
-        let (verdicts, asked) = decide(vec![leaf(0), leaf(1)], true, &rows);
-        assert_eq!(verdicts, [Verdict::NotSampled, Verdict::Keep(0), Verdict::Keep(1)]);
-        assert_eq!(asked[1], (1, vec![0, 2]));
-    }
-
-    #[test]
-    fn drop_policies_are_asked_first() {
-        let rows: [&[Vote]; 3] = [&[S, S], &[S, N], &[S, S]];
-        let (verdicts, asked) = decide(vec![leaf(0), Rule::Drop(vec![leaf(1), leaf(2)])], false, &rows);
-        assert_eq!(verdicts, [Verdict::Dropped, Verdict::Keep(0)]);
-        assert_eq!(asked, [(1, vec![0, 1]), (2, vec![0]), (0, vec![1])]);
-    }
-
-    #[test]
-    fn combinators_follow_their_members() {
-        // Traces: every pair of votes of two members.
-        let a: &[Vote] = &[N, N, N, N, S, S, S, S, D, D, D, D, M, M, M, M];
-        let b: &[Vote] = &[N, S, D, M, N, S, D, M, N, S, D, M, N, S, D, M];
-        let cases = [
-            ("and", Rule::And(vec![leaf(0), leaf(1)]), [N, N, N, N, N, S, D, M, N, D, D, M, M, M, M, M]),
-            ("drop", Rule::Drop(vec![leaf(0), leaf(1)]), [N, N, N, N, N, D, D, M, N, D, D, M, M, M, M, M]),
-            ("not", Rule::Not(Box::new(leaf(0))), [S, S, S, S, N, N, N, N, D, D, D, D, M, M, M, M]),
-            (
-                "and not",
-                Rule::And(vec![leaf(0), Rule::Not(Box::new(leaf(1)))]),
-                [N, N, N, N, S, N, D, M, D, N, D, M, M, M, M, M],
-            ),
-        ];
-        for (name, rule, expected) in cases {
-            let mut table = Table { rows: vec![a, b], asked: Vec::new() };
-            let candidates: Vec<u32> = (0..16).collect();
-            assert_eq!(rule.ask(&mut table, &candidates), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_fallback_is_asked_where_a_policy_defers() {
-        use Vote::Deferred as F;
-        let rows: [&[Vote]; 2] = [&[N, F, S, F, M], &[S, S, N, D, S]];
-        let mut table = Table { rows: rows.to_vec(), asked: Vec::new() };
-        let rule = Rule::Guarded(0, Box::new(leaf(1)));
-        assert_eq!(rule.ask(&mut table, &[0, 1, 2, 3, 4]), [N, S, S, D, M]);
-        assert_eq!(table.asked[1], (1, vec![1, 3]));
-        let (verdicts, _) = decide(vec![rule], false, &rows);
-        assert_eq!(verdicts[1], Verdict::Keep(0));
-    }
-
-    #[test]
-    fn shadows_are_compared_and_do_not_vote() {
-        let cx = crate::processors::tail_sampling::tests::cx();
-        let rows: [&[Vote]; 3] = [&[N, S, D, N], &[S, S, N, M], &[S, N, S, N]];
-        let policies = vec![Policy { name: 7, rule: leaf(0), metrics: Arc::new(PolicyMetrics::default()) }];
-        let shadows = vec![Shadow::new(&cx, "new", 1, None), Shadow::new(&cx, "other", 2, Some((7, "old")))];
-        let mut table = Table { rows: rows.to_vec(), asked: Vec::new() };
-        let verdicts = Rules::new(policies, false).watched_by(shadows).decide(&mut table, 4);
-        assert_eq!(verdicts, [Verdict::NotSampled, Verdict::Keep(7), Verdict::Dropped, Verdict::NotSampled]);
-        let mut said = Vec::new();
-        cx.metrics.each_family(|family| {
-            for (labels, cell) in &family.series {
-                if let crate::telemetry::metrics::Cell::Counter(counter) = cell
-                    && counter.get() > 0
-                {
-                    let labels: Vec<_> = labels.iter().skip(1).map(|(_, value)| value.as_str()).collect();
-                    said.push(format!("{} {}: {}", family.desc.name, labels.join(" "), counter.get()));
-                }
-            }
-        });
-        let expected = [
-            "tailrace_plugin_shadow_disagreements new decision no drop: 1",
-            "tailrace_plugin_shadow_disagreements new decision sample no: 1",
-            "tailrace_plugin_shadow_disagreements other old no sample: 1",
-            "tailrace_plugin_shadow_disagreements other old sample drop: 1",
-            "tailrace_plugin_shadow_disagreements other old sample no: 1",
-            "tailrace_plugin_shadow_traces new decision: 3",
-            "tailrace_plugin_shadow_traces other old: 4",
-        ];
-        assert_eq!(said, expected);
-    }
-
-    #[test]
-    fn a_member_is_asked_only_about_what_passed_the_ones_before() {
-        let rows: [&[Vote]; 3] = [&[S, N, S, M, D], &[N, S, S, S, S], &[S, S, S, S, N]];
-        let mut table = Table { rows: rows.to_vec(), asked: Vec::new() };
-        let votes = Rule::And(vec![leaf(0), leaf(1), leaf(2)]).ask(&mut table, &[0, 1, 2, 3, 4]);
-        assert_eq!(votes, [N, N, S, M, N]);
-        assert_eq!(table.asked, [(0, vec![0, 1, 2, 3, 4]), (1, vec![0, 2, 4]), (2, vec![2, 4])]);
-    }
-
-    #[test]
-    fn a_panel_that_answers_too_little_has_not_voted() {
-        struct Short;
-        impl Panel for Short {
-            fn needs(&self) -> &Needs {
-                panic!("rules do not ask for needs")
-            }
-            fn refresh(&mut self) {}
-            fn load(&mut self, _: Columns) {}
-            fn succeed(&mut self, _: &mut dyn Panel) {}
-            fn as_any(&mut self) -> &mut dyn Any {
-                self
-            }
-            fn ask(&mut self, _: usize, _: &[u32]) -> Vec<Vote> {
-                vec![S]
-            }
-        }
-        assert_eq!(Rule::And(vec![leaf(0)]).ask(&mut Short, &[0, 1]), [S, M]);
-    }
-}
+mod tests;

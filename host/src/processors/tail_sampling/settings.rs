@@ -5,7 +5,7 @@ mod policy;
 use serde::{Deserialize, Serialize};
 
 pub use policy::Policy;
-pub(super) use policy::{CanaryPolicy, Kind, WasmPolicy};
+pub(super) use policy::{CanaryPolicy, Composite, CompositeMode, Frame, Kind, WasmPolicy};
 
 use super::intake::MAX_SHARDS;
 use crate::config::{Check, Duration};
@@ -50,7 +50,8 @@ pub struct Settings {
     /// Ours: bytes of memory for buffered traces, beyond which senders are refused for now. 0: as much as `memory_limiter`
     /// lets it or, without one, three quarters of the memory that the cgroup, else the machine, has for the whole process.
     pub maximum_buffer_size_bytes: u64,
-    /// Parts of the buffer, which several workers fill at once. Unset: one per core. Decisions do not depend on it.
+    /// Parts of the buffer, which several workers fill at once. Unset: one per core, and no decision depends on it. Set, it divides limits
+    /// as in the Go processor: each of as many groups of traces has its part of the rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_shards: Option<u64>,
     /// An extension that keeps traces; there is none yet.
@@ -58,6 +59,9 @@ pub struct Settings {
     pub tail_storage: Option<String>,
     /// Ours: whether kept spans get the scope attribute `tailsampling.policy`, the name of the policy that wanted the trace.
     pub record_policy: bool,
+    /// Ours (in the Go processor, a feature gate): whether kept spans carry in their `tracestate` the threshold under which they were
+    /// kept, and policies go by the randomness that is there.
+    pub tracestate: bool,
     /// Ours: what `tailrace explain` can tell.
     pub explain: Explain,
 }
@@ -120,12 +124,24 @@ impl Default for Settings {
             num_shards: None,
             tail_storage: None,
             record_policy: false,
+            tracestate: false,
             explain: Explain::default(),
         }
     }
 }
 
 impl Settings {
+    /// What these mean for policies.
+    pub(super) fn frame(&self) -> Frame {
+        let shards = self.num_shards.map_or(0, |shards| shards.min(MAX_SHARDS as u64) as u32);
+        Frame { shards, tracestate: self.tracestate }
+    }
+
+    /// Whether decisions depend on which traces are decided together.
+    pub(super) fn weighs_traces(&self) -> bool {
+        self.policies.iter().any(|policy| policy.weighs_traces(self.tracestate))
+    }
+
     /// Ticks from arrival to decision.
     pub(super) fn wait_s(&self) -> u16 {
         whole_seconds(self.decision_wait).max(1)
@@ -192,6 +208,13 @@ impl crate::pipeline::Settings for Settings {
         for (key, _) in former.into_iter().filter(|(_, size)| size.is_some()) {
             check.warning(key, format!("{key} has moved: write decision_cache: {{{key}: …}}"));
         }
+        if self.tracestate && self.sample_on_first_match {
+            check.warning(
+                "sample_on_first_match",
+                "with sample_on_first_match, a policy that would have kept a trace under a lower threshold may not be asked, so the \
+                 thresholds of tracestate may be too high",
+            );
+        }
         policy::check_all(&self.policies, self.sampling_strategy, check);
         if let Some(cx) = check.trial() {
             for fault in super::panel::try_out(self, cx) {
@@ -216,6 +239,49 @@ mod tests {
                 Settings { decision_wait: wait, decision_wait_after_root_received: after_root, ..Settings::default() };
             assert_eq!((settings.wait_s(), settings.wait_after_root_s()), expected);
         }
+    }
+
+    #[test]
+    fn options_that_can_not_be_meant_are_named() {
+        let problems = |options: &str| {
+            let yaml = format!("{{{options}, policies: [{{name: a, type: always_sample}}]}}");
+            crate::config::testing::settings::<Settings>(&yaml).1.to_string()
+        };
+        for (options, expected) in [
+            ("sampling_strategy: whenever", "whenever"),
+            ("num_shards: 257", "num_shards must be at most 256"),
+            ("num_traces: 0", "num_traces must be at least 1"),
+            ("tail_storage: pebble", "tail_storage is not available"),
+            ("decision_wait: 30h", "decision_wait must be at most 65535s"),
+            ("expected_new_traces_per_sec: -1", "expected_new_traces_per_sec"),
+            ("maximum_buffer_size_bytes: 5", "maximum_buffer_size_bytes must be at least"),
+            ("tracestate: true, sample_on_first_match: true", "the thresholds of tracestate may be too high"),
+        ] {
+            let found = problems(options);
+            assert!(found.contains(expected), "{options}: {found}");
+        }
+        assert_eq!(
+            problems(
+                "num_shards: 0, expected_new_traces_per_sec: 10, tracestate: true, sampling_strategy: span-ingest"
+            ),
+            ""
+        );
+    }
+
+    #[test]
+    fn only_what_weighs_traces_is_decided_a_tick_at_a_time() {
+        let weighs = |yaml: &str| serde_yaml::from_str::<Settings>(yaml).unwrap().weighs_traces();
+        let limit = "{name: a, type: rate_limiting, rate_limiting: {spans_per_second: 1}}";
+        let composite = |mode: &str| {
+            let block = format!("{{mode: {mode}, max_total_spans_per_second: 1, composite_sub_policy: [{limit}]}}");
+            format!("policies: [{{name: c, type: composite, composite: {block}}}]")
+        };
+        assert!(!weighs(&format!("policies: [{limit}]")));
+        assert!(weighs(&format!(
+            "tracestate: true\npolicies: [{{name: b, type: and, and: {{and_sub_policy: [{limit}]}}}}]"
+        )));
+        assert!(!weighs("tracestate: true\npolicies: [{name: b, type: trace_flags}]"));
+        assert!(!weighs(&composite("go")) && weighs(&composite("documented")));
     }
 
     #[test]

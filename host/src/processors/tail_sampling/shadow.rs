@@ -1,7 +1,8 @@
 //! A policy that is asked like the others and whose votes do not count: they are compared with the decision, or with another
 //! policy's votes on the traces that that one was asked about.
 
-use super::rules::{Panel, Vote};
+use super::rules::Panel;
+use super::vote::Vote;
 use crate::pipeline::Cx;
 use crate::telemetry::Counter;
 use crate::telemetry::metrics::Desc;
@@ -19,7 +20,7 @@ const DISAGREEMENTS: Desc = Desc {
 
 /// What counted, where it is not another policy.
 const DECISION: &str = "decision";
-const VOTES: [(Vote, &str); 3] = [(Vote::No, "no"), (Vote::Sample, "sample"), (Vote::Drop, "drop")];
+const VOTES: [&str; 3] = ["no", "sample", "drop"];
 
 pub(super) struct Shadow {
     leaf: usize,
@@ -45,13 +46,18 @@ impl Shadow {
             leaf,
             against: against.map(|(number, _)| number),
             traces: cx.metrics.counter(TRACES, &labels),
-            disagreements: VOTES.map(|(_, shadow)| VOTES.map(|(_, active)| counter(shadow, active))),
+            disagreements: VOTES.map(|shadow| VOTES.map(|active| counter(shadow, active))),
         }
     }
 
     /// Asks it about the candidates, on which `votes` count. Votes that are missing on either side are counted elsewhere.
     pub(super) fn compare(&self, panel: &mut dyn Panel, candidates: &[u32], votes: &[Vote]) {
-        let place = |vote: Vote| VOTES.iter().position(|(known, _)| *known == vote);
+        let place = |vote: Vote| match vote {
+            Vote::No => Some(0),
+            Vote::Sample(_) => Some(1),
+            Vote::Drop => Some(2),
+            Vote::Missing | Vote::Deferred => None,
+        };
         let mut counts = [[0; 3]; 3];
         for (own, active) in panel.ask(self.leaf, candidates).into_iter().zip(votes) {
             if let (Some(own), Some(active)) = (place(own), place(*active)) {

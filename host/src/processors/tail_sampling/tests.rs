@@ -14,11 +14,13 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
 
+use super::composite::Claim;
 use super::core::Core;
 use super::judge::{Court, Judge};
 use super::metrics::PolicyMetrics;
-use super::rules::{Panel, Policy, Rule, Rules, Vote};
+use super::rules::{Panel, Policy, Rule, Rules};
 use super::settings::Settings;
+use super::vote::Vote;
 use crate::host::Host;
 use crate::pipeline::{Cx, Signal};
 use crate::wasm::policy::{Columns, Needs};
@@ -47,6 +49,10 @@ impl Panel for Functions {
 
     fn as_any(&mut self) -> &mut dyn Any {
         self
+    }
+
+    fn admit(&mut self, _: usize, claims: &[Claim]) -> Vec<bool> {
+        vec![true; claims.len()]
     }
 
     fn ask(&mut self, leaf: usize, candidates: &[u32]) -> Vec<Vote> {
@@ -165,10 +171,10 @@ pub(super) fn under(resource: u32, spans: Vec<Span>) -> ResourceSpans {
 
 /// Samples traces with an error.
 fn errors(columns: &Columns, place: usize) -> Vote {
-    if columns.seen[place] & 4 != 0 { Vote::Sample } else { Vote::No }
+    if columns.seen[place] & 4 != 0 { Vote::SAMPLE } else { Vote::No }
 }
 
 /// Samples the traces whose number is odd.
 pub(super) fn odd(columns: &Columns, place: usize) -> Vote {
-    if columns.trace_ids[16 * place + 7] % 2 == 1 { Vote::Sample } else { Vote::No }
+    if columns.trace_ids[16 * place + 7] % 2 == 1 { Vote::SAMPLE } else { Vote::No }
 }

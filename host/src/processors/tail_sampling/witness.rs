@@ -12,7 +12,7 @@ use super::explain::Memory;
 use super::hash::TraceId;
 use super::judge::Occasion;
 use super::output;
-use super::rules::{Panel, Rule, Verdict};
+use super::rules::{Keep, Panel, Rule, Verdict};
 use super::shard::Pieces;
 use super::tap::{Admitted, Tap};
 use crate::recording::{self, Leaf};
@@ -143,7 +143,7 @@ fn record(noted: Noted, verdict: Verdict, occasion: Occasion, names: &Names) -> 
     let Noted { id, digest: Digest { start, end, spans, seen }, bytes, otlp } = noted;
     let mut policy = String::new();
     let decision = match verdict {
-        Verdict::Keep(name) => {
+        Verdict::Keep(Keep { policy: name, .. }) => {
             policy = names.get(name).to_string();
             recording::Decision::Kept
         }

@@ -9,11 +9,13 @@ pub struct Needs {
     pub fields: Fields,
     /// Columns of attributes.
     pub attributes: Vec<Attribute>,
+    /// [`Columns::whole_size`].
+    pub whole_size: bool,
 }
 
 impl Default for Needs {
     fn default() -> Self {
-        Self { fields: Fields::empty(), attributes: Vec::new() }
+        Self { fields: Fields::empty(), attributes: Vec::new(), whole_size: false }
     }
 }
 
@@ -21,6 +23,7 @@ impl Needs {
     /// Adds what `other` needs; the places of its attributes in the union.
     pub(super) fn add(&mut self, other: &Self) -> Vec<u32> {
         self.fields |= other.fields;
+        self.whole_size |= other.whole_size;
         other.attributes.iter().map(|attribute| self.place(attribute)).collect()
     }
 
@@ -35,6 +38,7 @@ impl Needs {
     /// Whether who needs this has all that `other` needs.
     pub(super) fn covers(&self, other: &Self) -> bool {
         self.fields.contains(other.fields)
+            && self.whole_size >= other.whole_size
             && other.attributes.iter().all(|attribute| self.attributes.contains(attribute))
     }
 
@@ -57,6 +61,8 @@ pub struct Columns {
     pub duration: Vec<u64>,
     /// Bytes of the trace's spans on the wire.
     pub size: Vec<u32>,
+    /// Bytes of the trace as a message, resources and scopes included, for those that are shown this instead.
+    pub whole_size: Vec<u32>,
     /// A bit each: 1 status unset, 2 ok, 4 error, 8 a root span, 16 the sampled flag.
     pub seen: Vec<u8>,
     /// Spans received so far, those decided before included.
@@ -127,7 +133,11 @@ impl Columns {
         let bytes = [
             self.trace_ids.len() + self.seen.len() + self.span_status.len() + self.span_kind.len() + self.otlp.len(),
             8 * (self.start.len() + self.duration.len() + self.span_start.len() + self.span_duration.len()),
-            4 * (self.size.len() + self.span_count.len() + self.span_offsets.len() + self.span_name.len()),
+            4 * (self.size.len()
+                + self.whole_size.len()
+                + self.span_count.len()
+                + self.span_offsets.len()
+                + self.span_name.len()),
             4 * (self.span_parent.len() + self.span_trace_state.len() + self.event_offsets.len()),
             4 * (self.link_offsets.len() + self.otlp_offsets.len() + self.dictionary.string_offsets.len()),
             self.attributes.iter().map(|column| 4 * column.codes.len()).sum(),
@@ -151,6 +161,9 @@ impl Columns {
         let spans = self.span_offsets.last().map_or(0, |last| *last as usize);
         let last = |offsets: &[u32]| offsets.last().map_or(0, |last| *last as usize);
         let (events, links) = (last(&self.event_offsets), last(&self.link_offsets));
+        if columns.whole_size.is_empty() {
+            columns.whole_size.clone_from(&self.size);
+        }
         fill(&mut columns.span_offsets, self.len() + 1);
         fill(&mut columns.otlp_offsets, self.len() + 1);
         fill(&mut columns.event_offsets, spans + 1);
@@ -179,7 +192,7 @@ impl Columns {
 
     /// The part that a guest needs, borrowed: what only other guests need is empty. `attributes` are places in
     /// [`Columns::attributes`].
-    pub(super) fn part<'a>(&'a self, needs: &Needs, attributes: &'a [wit::Column<'a>]) -> wit::Columns<'a> {
+    pub(crate) fn part<'a>(&'a self, needs: &Needs, attributes: &'a [wit::Column<'a>]) -> wit::Columns<'a> {
         fn only<T>(needed: bool, column: &[T]) -> &[T] {
             if needed { column } else { &[] }
         }
@@ -192,7 +205,7 @@ impl Columns {
             trace_ids: &self.trace_ids,
             start: &self.start,
             duration: &self.duration,
-            size: &self.size,
+            size: if needs.whole_size { &self.whole_size } else { &self.size },
             seen: &self.seen,
             span_count: &self.span_count,
             span_offsets: only(needs.any_of_spans(), &self.span_offsets),

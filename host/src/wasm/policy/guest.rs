@@ -44,6 +44,7 @@ pub(super) struct Member {
     state_schema: String,
     saved: Option<Vec<u8>>,
     needs: Needs,
+    whole_size: bool,
     /// Places of `needs.attributes` among those of the instance.
     bound: Vec<u32>,
     breaker: Breaker,
@@ -83,6 +84,7 @@ impl Member {
             state_schema,
             saved: None,
             needs: Needs::default(),
+            whole_size: spec.whole_size,
             bound: Vec::new(),
             breaker: Breaker::new(spec.limits.max_failures, spec.limits.retry_after),
             logged: None,
@@ -157,7 +159,8 @@ impl Guest {
         let asked = self.call(self.limits.configure, |store, exports| exports.evaluator().call_needs(store, evaluator));
         let asked = asked.map_err(whole)?;
         let member = &mut self.members[place];
-        member.needs = Needs { fields: asked.fields, attributes: asked.attributes };
+        let whole_size = member.whole_size;
+        member.needs = Needs { fields: asked.fields, attributes: asked.attributes, whole_size };
         member.bound = self.needs.add(&member.needs);
         if let Some(live) = &mut self.live {
             live.evaluators[place] = Some(evaluator);

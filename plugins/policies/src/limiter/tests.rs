@@ -47,6 +47,7 @@ fn the_burst_is_twice_the_rate_unless_it_is_said() {
         (1..=40).rev().find(passes).unwrap_or(0)
     };
     assert_eq!(most(r#"{"spans_per_second": 10}"#), 20);
+    assert_eq!(most(r#"{"spans_per_second": 10, "burst_capacity": -1}"#), 20);
     assert_eq!(most(r#"{"spans_per_second": 10, "burst_capacity": 5}"#), 5);
     assert_eq!(most(r#"{"spans_per_second": 10, "burst_capacity": 30, "shards": 4}"#), 30);
     assert_eq!(most(r#"{"spans_per_second": 10, "shards": 4}"#), 20, "the burst is not divided");
@@ -55,7 +56,7 @@ fn the_burst_is_twice_the_rate_unless_it_is_said() {
 
 #[test]
 fn what_can_not_be_meant_is_refused() {
-    for config in [r#"{"spans_per_second": -1}"#, r#"{"burst_capacity": -1}"#, r#"{"shards": 257}"#] {
+    for config in [r#"{"spans_per_second": -1}"#, r#"{"shards": 257}"#] {
         assert!(Asker::<RateLimiting>::new(config).is_err(), "{config}");
     }
 }

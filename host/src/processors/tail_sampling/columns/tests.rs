@@ -41,7 +41,7 @@ fn framed(spans: Vec<Span>) -> Vec<u8> {
 
 fn needs(fields: Fields, wanted: &[(Scope, &str)]) -> Needs {
     let attribute = |(scope, key): &(Scope, &str)| Attribute { scope: *scope, key: (*key).to_owned() };
-    Needs { fields, attributes: wanted.iter().map(attribute).collect() }
+    Needs { fields, attributes: wanted.iter().map(attribute).collect(), whole_size: false }
 }
 
 /// The columns of one trace for each element: its pieces.
@@ -152,4 +152,20 @@ fn attributes_are_found_in_their_scope() {
     );
     assert_eq!(columns.span_offsets, [0, 4]);
     assert!(columns.span_status.is_empty());
+}
+
+/// For who needs it, the size of the message is there beside that of the spans.
+#[test]
+fn the_whole_size_is_that_of_the_message() {
+    let (resource, scope) = headers("eu");
+    let spans = framed(vec![Span { name: "x".repeat(300), ..Span::default() }]);
+    let piece = Piece { resource: &resource, scope: &scope, spans: &spans };
+    let mut message = Vec::new();
+    output::write_trace(&mut message, &[piece, piece], &[]);
+    let needs = Needs { whole_size: true, ..needs(Fields::empty(), &[]) };
+    let columns = build(&needs, &[vec![piece, piece], vec![]]);
+    assert_eq!(columns.whole_size, [message.len() as u32, 0]);
+    assert_eq!(columns.size, [50, 50]);
+    let given = |needs: &Needs| columns.part(needs, &[]).size.to_vec();
+    assert_eq!((given(&needs), given(&Needs::default())), (columns.whole_size.clone(), columns.size.clone()));
 }

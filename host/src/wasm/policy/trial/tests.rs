@@ -49,7 +49,7 @@ fn every_missing_vote_fails_it() {
 #[test]
 fn columns_are_fitted_to_what_another_policy_needs() {
     let attribute = |scope, key: &str| Attribute { scope, key: key.to_owned() };
-    let needs = |fields, attributes| Needs { fields, attributes };
+    let needs = |fields, attributes| Needs { fields, attributes, whole_size: false };
     let made_for = needs(Fields::STATUS, vec![attribute(Scope::Span, "a"), attribute(Scope::Span, "b")]);
     let batch = Columns {
         span_offsets: vec![0, 1, 3],
