@@ -29,6 +29,18 @@ fn a_panic_of_the_host_costs_the_vote_and_the_instance() {
 }
 
 #[test]
+fn a_state_larger_than_it_may_be_is_not_kept() {
+    let cx = cx();
+    let mut counts = spec(&hostile(), "counts", json!({"every": 2}));
+    counts.limits.state_bytes = 7;
+    let mut policies = policies(&cx, vec![counts]);
+    policies.load(columns(1));
+    assert_eq!(policies.evaluate(0, &[0]).expect("votes").verdicts, [0], "its vote counts all the same");
+    assert_eq!(policies.state(0), None);
+    assert_eq!(count(&cx, "tailrace_plugin_failures", &[("reason", "error")]), 1);
+}
+
+#[test]
 fn the_shipped_policies_vote() {
     let cx = cx();
     let plugin = embedded();

@@ -79,6 +79,7 @@ fn refused_when_loaded() {
         ("a bomb in start", component(&[("start", GROW)]), "unreachable"),
         ("recursion in start", component(&[("start", "(drop (call $deeper (i32.const 0)))")]), "stack"),
         ("4 GiB at once", component(&[("memory", "65536")]), "memory"),
+        ("shared memory", component(&[("memory", "16 16 shared")]), "threads must be enabled"),
         ("a table of 2 billion", component(&[("table", "2000000000")]), "table"),
         ("a name of no text", component(&[("kind", r#""\ff""#)]), "utf-8"),
         ("kinds outside its memory", component(&[("kinds", r#""\00\00\ff\ff\01\00\00\00""#)]), "out of bounds"),
