@@ -5,29 +5,13 @@ use std::ops::Range;
 
 use crate::{Map, Time, Value};
 
-/// The name of a value's type, as Go's messages have it.
-pub(super) fn type_name(value: &Value<'_>) -> &'static str {
-    match value {
-        Value::Nil => "nil",
-        Value::Bool(_) => "bool",
-        Value::Int(_) => "int64",
-        Value::Double(_) => "float64",
-        Value::Str(_) => "string",
-        Value::Bytes(_) => "[]uint8",
-        Value::List(_) => "pcommon.Slice",
-        Value::Map(_) => "pcommon.Map",
-        Value::Time(_) => "time.Time",
-        Value::Duration(_) => "time.Duration",
-    }
-}
-
 fn expected(what: &str, found: &Value<'_>) -> String {
-    format!("expected {what} but got {}", type_name(found))
+    format!("expected {what} but got {}", found.type_name())
 }
 
 /// That a value is of no type that the converter takes.
 pub(super) fn unsupported(value: &Value<'_>) -> String {
-    format!("unsupported type: {}", type_name(value))
+    format!("unsupported type: {}", value.type_name())
 }
 
 pub(super) fn string<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Cow<'a, str>, String> {

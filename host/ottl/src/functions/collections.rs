@@ -2,7 +2,7 @@
 
 mod sort;
 
-use super::arguments::{list, map, owned, string, type_name};
+use super::arguments::{list, map, owned, string};
 use super::{Function, Literals, Made, Parameter, pure};
 use crate::{Map, Value};
 
@@ -98,7 +98,7 @@ fn key_of(index: usize, element: &Value<'_>, path: Option<&[String]>) -> Result<
     match follow(element, path).map_err(|why| format!("could not extract key from element {index}: {why}"))? {
         Value::Str(key) => Ok(key.to_string()),
         other => {
-            let found = type_name(other);
+            let found = other.type_name();
             Err(format!("element {index}: extracted key attribute is not of type string, got {found:?}"))
         }
     }
@@ -118,7 +118,7 @@ fn follow<'v, 'a>(element: &'v Value<'a>, path: &[String]) -> Result<&'v Value<'
                 return Err(format!(
                     "slice elements must be maps when using `key_path` or `value_path`, but could not cast element of type `{}` to a \
                      map",
-                    type_name(other)
+                    other.type_name()
                 ));
             }
             _ => None,

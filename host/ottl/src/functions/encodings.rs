@@ -7,7 +7,7 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use encoding_rs::{Encoding, UTF_16LE};
 
-use super::arguments::{owned, string, type_name};
+use super::arguments::{owned, string};
 use super::{Argument, Function, Literals, Made, Parameter, pure};
 use crate::Value;
 
@@ -120,7 +120,7 @@ fn decode(literals: &Literals<'_>) -> Made {
         let bytes = match &a[0] {
             Value::Str(text) => text.as_bytes(),
             Value::Bytes(bytes) => bytes,
-            other => return Err(format!("unsupported type provided to Decode function: {}", type_name(other))),
+            other => return Err(format!("unsupported type provided to Decode function: {}", other.type_name())),
         };
         written.map_or_else(|| Decoder::named(string(&a[1])?), Ok)?.decode(bytes)
     })

@@ -6,7 +6,6 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::arguments::type_name;
 use super::time::Civil;
 use crate::{Map, Time, Value};
 
@@ -42,7 +41,7 @@ pub(super) fn to_json(value: &Value<'_>) -> Result<String, String> {
 
 fn write(value: &Value<'_>, depth: usize, json: &mut String) -> Result<(), String> {
     if depth > MAX_DEPTH {
-        return Err(format!("json: {} is nested deeper than {MAX_DEPTH} levels", type_name(value)));
+        return Err(format!("json: {} is nested deeper than {MAX_DEPTH} levels", value.type_name()));
     }
     match value {
         Value::Nil => json.push_str("null"),

@@ -1,6 +1,6 @@
 //! What a value is, and making it something else.
 
-use super::arguments::{owned, type_name, unsupported};
+use super::arguments::{owned, unsupported};
 use super::text::text_of;
 use super::{Function, Made, Parameter, pure};
 use crate::Value;
@@ -128,7 +128,7 @@ fn len<'a>(value: &Value<'_>) -> Result<Value<'a>, String> {
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
         other => {
-            let found = type_name(other);
+            let found = other.type_name();
             return Err(format!("target arg must be of type string, bytes, slice or map, not {found}"));
         }
     } as i64))

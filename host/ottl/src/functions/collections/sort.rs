@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::super::arguments::type_name;
 use super::super::text::double_text;
 use super::super::{Literals, Made, pure};
 use crate::Value;
@@ -74,7 +73,7 @@ pub(super) fn sort(literals: &Literals<'_>) -> Made {
     };
     pure(move |a| {
         let Value::List(list) = &a[0] else {
-            return Err(format!("sort with unsupported type: '{}'. Target is not a list", type_name(&a[0])));
+            return Err(format!("sort with unsupported type: '{}'. Target is not a list", a[0].type_name()));
         };
         let mut sorted = list.clone();
         if let Some(order) = Order::of(list) {

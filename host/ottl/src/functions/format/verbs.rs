@@ -1,6 +1,5 @@
 //! What a verb makes of a value.
 
-use super::super::arguments::type_name;
 use super::super::text::{append, unusual};
 use super::super::time::go_text;
 use super::Flags;
@@ -10,7 +9,7 @@ use crate::{Map, Value};
 pub(super) fn with_type(value: &Value<'_>) -> String {
     match value {
         Value::Nil => "<nil>".to_owned(),
-        other => format!("{}={}", type_name(other), default(other)),
+        other => format!("{}={}", other.type_name(), default(other)),
     }
 }
 
@@ -22,7 +21,7 @@ pub(super) fn print(
     precision: Option<usize>,
 ) -> String {
     match verb {
-        'T' => return pad(if *value == Value::Nil { "<nil>" } else { type_name(value) }, flags, width),
+        'T' => return pad(if *value == Value::Nil { "<nil>" } else { value.type_name() }, flags, width),
         'v' if *value == Value::Nil => return pad("<nil>", flags, width),
         _ => {}
     }

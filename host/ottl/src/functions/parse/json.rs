@@ -11,7 +11,7 @@ use crate::Value;
 pub(super) fn parse<'a>(text: &Cow<'a, str>) -> Result<Value<'a>, String> {
     match text {
         Cow::Borrowed(text) => parse_borrowed(text),
-        Cow::Owned(text) => parse_borrowed(text).map(into_owned),
+        Cow::Owned(text) => parse_borrowed(text).map(Value::into_owned),
     }
 }
 
@@ -20,23 +20,9 @@ fn parse_borrowed(text: &str) -> Result<Value<'_>, String> {
     match value {
         Value::List(_) | Value::Map(_) => Ok(value),
         other => {
-            let found = super::super::arguments::type_name(&other);
+            let found = other.type_name();
             Err(format!("could not convert parsed value of type {found} to JSON object"))
         }
-    }
-}
-
-fn into_owned<'a>(value: Value<'_>) -> Value<'a> {
-    match value {
-        Value::Str(text) => Value::Str(Cow::Owned(text.into_owned())),
-        Value::List(list) => Value::List(list.into_iter().map(into_owned).collect()),
-        Value::Map(map) => {
-            Value::Map(map.iter().map(|(key, value)| (Cow::Owned(key.to_owned()), into_owned(value.clone()))).collect())
-        }
-        Value::Bool(boolean) => Value::Bool(boolean),
-        Value::Double(double) => Value::Double(double),
-        // JSON has no others.
-        _ => Value::Nil,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Severities by a mapping of the user's: what is equal to one of a list, or a number in a range.
 
-use super::super::arguments::{list, map, owned, type_name};
+use super::super::arguments::{list, map, owned};
 use super::super::{Literals, Made, pure};
 use crate::Value;
 
@@ -78,7 +78,7 @@ pub(super) fn parse_severity(literals: &Literals<'_>) -> Made {
         let shown = match value {
             Value::Str(text) => text.to_string(),
             Value::Int(int) => int.to_string(),
-            other => return Err(format!("could not map log level: unsupported value type: {}", type_name(other))),
+            other => return Err(format!("could not map log level: unsupported value type: {}", other.type_name())),
         };
         severities
             .iter()
