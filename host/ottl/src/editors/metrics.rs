@@ -18,7 +18,12 @@ use crate::{Context, Problem, fields};
 const ON_METRICS: &[Context] = &[Context::Metric];
 
 pub(super) static EDITORS: &[Editor] = &[
-    Editor { name: "convert_sum_to_gauge", parameters: &[], contexts: ON_METRICS, make: convert::sum_to_gauge },
+    Editor {
+        name: "convert_sum_to_gauge",
+        parameters: &[],
+        contexts: ON_METRICS,
+        make: |_| Ok(Box::new(convert::SumToGauge)),
+    },
     Editor {
         name: "convert_gauge_to_sum",
         parameters: &[Parameter::value("aggregation_temporality"), Parameter::value("is_monotonic")],
@@ -29,7 +34,7 @@ pub(super) static EDITORS: &[Editor] = &[
         name: "copy_metric",
         parameters: &[Parameter::optional("name"), Parameter::optional("description"), Parameter::optional("unit")],
         contexts: ON_METRICS,
-        make: convert::copy_metric,
+        make: |bound| Ok(Box::new(convert::CopyMetric::of(bound))),
     },
     Editor {
         name: "scale_metric",

@@ -186,9 +186,12 @@ mod tests {
     use crate::Context;
     use crate::testing::{attributes, holds, int, problems, run, text, traces};
 
+    /// Kind, attributes, and the name that they give.
+    type Case = (i32, &'static [(&'static str, &'static str)], &'static str);
+
     #[test]
     fn names_follow_the_conventions() {
-        let cases: [(i32, &[(&str, &str)], &str); 17] = [
+        let cases: [Case; 17] = [
             (2, &[("http.request.method", "GET"), ("http.route", "/users/{id}")], "GET /users/{id}"),
             (2, &[("http.method", "GET")], "GET"),
             (3, &[("http.request.method", "GET"), ("url.template", "/u"), ("http.route", "/r")], "GET /u"),

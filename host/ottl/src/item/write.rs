@@ -1,15 +1,18 @@
 //! Values to fields.
 
+mod expect;
+mod put;
+
 use tailrace_otlp::edit::Draft;
 use tailrace_otlp::{view, wire};
 
 use super::read;
 use super::slot::{Codec, Slot};
 use super::trace_state;
-use crate::{Key, Map, Value, codec, fields};
+use crate::{Key, Value, codec, fields};
+use expect::{bytes, double, entries, flag, int, list, text, time};
 
-/// How long a list grows by being given an element far behind its end.
-const MAX_PADDING: i64 = 1024;
+pub(super) use put::put;
 
 /// Gives a field of a message a value.
 pub(super) fn write(draft: &mut Draft<'_>, slot: &Slot, keys: &[Key], value: &Value<'_>) -> Result<(), String> {
@@ -70,72 +73,6 @@ pub(super) fn write(draft: &mut Draft<'_>, slot: &Slot, keys: &[Key], value: &Va
         Codec::Quantiles => set_quantiles(draft, number, value)?,
     }
     Ok(())
-}
-
-fn unexpected(expected: &str, value: &Value<'_>) -> String {
-    match value {
-        Value::Nil => "setting a value to nil is not supported".to_owned(),
-        _ => format!("expects {expected} but got {}", value.type_name()),
-    }
-}
-
-fn text<'v>(value: &'v Value<'_>) -> Result<&'v str, String> {
-    match value {
-        Value::Str(text) => Ok(text),
-        other => Err(unexpected("string", other)),
-    }
-}
-
-fn flag(value: &Value<'_>) -> Result<bool, String> {
-    match value {
-        Value::Bool(flag) => Ok(*flag),
-        other => Err(unexpected("bool", other)),
-    }
-}
-
-fn int(value: &Value<'_>) -> Result<i64, String> {
-    match value {
-        Value::Int(number) => Ok(*number),
-        other => Err(unexpected("int64", other)),
-    }
-}
-
-fn double(value: &Value<'_>) -> Result<f64, String> {
-    match value {
-        Value::Double(number) => Ok(*number),
-        other => Err(unexpected("float64", other)),
-    }
-}
-
-fn bytes<'v>(value: &'v Value<'_>) -> Result<&'v [u8], String> {
-    match value {
-        Value::Bytes(bytes) => Ok(bytes),
-        other => Err(unexpected("[]uint8", other)),
-    }
-}
-
-fn time(value: &Value<'_>) -> Result<u64, String> {
-    match value {
-        Value::Time(time) => {
-            u64::try_from(time.unix_ns).map_err(|_| "a time before 1970 or after 2554 can not be written".to_owned())
-        }
-        other => Err(unexpected("time.Time", other)),
-    }
-}
-
-fn list<'v, 'a>(value: &'v Value<'a>) -> Result<&'v [Value<'a>], String> {
-    match value {
-        Value::List(items) => Ok(items),
-        Value::Nil => Ok(&[]),
-        other => Err(unexpected("pcommon.Slice", other)),
-    }
-}
-
-fn entries<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Map<'a>, String> {
-    match value {
-        Value::Map(map) => Ok(map),
-        other => Err(unexpected("pcommon.Map", other)),
-    }
 }
 
 /// An empty string is not written, as protobuf has it.
@@ -299,34 +236,4 @@ fn any(draft: &mut Draft<'_>, number: u32, keys: &[Key], value: &Value<'_>) -> R
     }
     draft.set_bytes(number, &encoded);
     Ok(())
-}
-
-/// Puts a value where keys lead. What is missing on the way is made: a map for a string, a list for an index.
-pub(super) fn put<'v>(whole: &mut Value<'v>, keys: &[Key], value: Value<'v>) -> Result<(), String> {
-    let Some((key, rest)) = keys.split_first() else {
-        *whole = value;
-        return Ok(());
-    };
-    if *whole == Value::Nil {
-        *whole = match key {
-            Key::Str(_) => Value::Map(Map::default()),
-            Key::Int(index @ 0..=MAX_PADDING) => Value::List(vec![Value::Nil; *index as usize + 1]),
-            Key::Int(index) => return Err(format!("index {index} out of bounds")),
-        };
-    }
-    match (whole, key) {
-        (Value::Map(map), Key::Str(key)) => {
-            if map.get(key).is_none() {
-                map.push(key.clone().into_string(), Value::Nil);
-            }
-            map.get_mut(key).map_or(Ok(()), |inner| put(inner, rest, value))
-        }
-        (Value::List(items), Key::Int(index)) => {
-            let item = usize::try_from(*index).ok().and_then(|at| items.get_mut(at));
-            put(item.ok_or_else(|| format!("index {index} out of bounds"))?, rest, value)
-        }
-        (Value::Map(_), Key::Int(_)) => Err(codec::NO_STRING_KEY.to_owned()),
-        (Value::List(_), Key::Str(_)) => Err(codec::NO_INT_KEY.to_owned()),
-        (other, _) => Err(format!("type {} does not support string indexing", other.type_name())),
-    }
 }

@@ -4,7 +4,7 @@ use crate::syntax::{Kind, MathOp, Node};
 /// A value as it is nested, all operators in parentheses.
 fn shown(node: &Node) -> String {
     let list = |nodes: &[Node]| nodes.iter().map(shown).collect::<Vec<_>>().join(", ");
-    let keys = |nodes: &[Node]| nodes.iter().map(|key| format!("[{}]", shown(key))).collect::<String>();
+    let keys = |nodes: &[Node]| nodes.iter().map(|key| format!("[{}]", shown(key))).collect::<Vec<_>>().concat();
     match &node.kind {
         Kind::Nil => "nil".to_owned(),
         Kind::Bool(flag) => flag.to_string(),

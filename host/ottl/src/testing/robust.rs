@@ -15,7 +15,8 @@ static METRICS: LazyLock<Vec<Group>> = LazyLock::new(|| groups("metrics "));
 
 /// The lines of a signal.
 fn groups(signal: &str) -> Vec<Group> {
-    let lines = include_str!("../../fuzz/statements.txt").lines().filter_map(|line| line.strip_prefix(signal)?.split_once(' '));
+    let lines =
+        include_str!("../../fuzz/statements.txt").lines().filter_map(|line| line.strip_prefix(signal)?.split_once(' '));
     let group = |(context, statement): (&str, &str)| {
         let context = Context::named(context).expect("a context");
         Group::on(context, &[statement], &[]).unwrap_or_else(|problems| panic!("{statement}: {problems:?}"))

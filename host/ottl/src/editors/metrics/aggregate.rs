@@ -6,6 +6,7 @@
 mod merge;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use tailrace_otlp::edit::Draft;
 use tailrace_otlp::view::{self, Value as Wire};
@@ -125,18 +126,18 @@ fn key(point: &[u8], number: u32, is_delta: bool) -> String {
         view::attributes(point, attributes_of(number)).map(|(key, value)| (key, value.as_json())).collect();
     let mut key = format!("{attributes:?} {}", fields::scalar(point, 3));
     if is_delta {
-        key += &format!(" from {}", fields::scalar(point, 2));
+        _ = write!(key, " from {}", fields::scalar(point, 2));
     }
     let has = |number| fields::bits(point, number).is_some();
     match number {
         HISTOGRAM => {
             let (bounds, counts) = (fields::numbers(point, 7, wire::FIXED64), fields::numbers(point, 6, wire::FIXED64));
-            key += &format!(" {bounds:?} {} {} {} {}", counts.len(), has(11), has(12), fields::scalar(point, 10));
+            _ = write!(key, " {bounds:?} {} {} {} {}", counts.len(), has(11), has(12), fields::scalar(point, 10));
         }
         EXPONENTIAL => {
             let offsets = [8, 9].map(|number| fields::scalar(fields::bytes(point, number), 1));
             let same = [6, 10, 14].map(|number| fields::scalar(point, number));
-            key += &format!(" {offsets:?} {same:?} {} {}", has(12), has(13));
+            _ = write!(key, " {offsets:?} {same:?} {} {}", has(12), has(13));
         }
         _ => {}
     }

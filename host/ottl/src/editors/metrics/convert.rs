@@ -9,11 +9,7 @@ use crate::expr::{Cx, Expr};
 use crate::item::{GAUGE, SUM};
 use crate::{Context, Env, Item};
 
-pub(super) fn sum_to_gauge(_: &mut Bound) -> Made {
-    Ok(Box::new(SumToGauge))
-}
-
-struct SumToGauge;
+pub(super) struct SumToGauge;
 
 impl Edit for SumToGauge {
     fn run(&self, item: &mut Item<'_, '_>, _: &Env<'_>) -> Result<(), String> {
@@ -55,14 +51,16 @@ fn retype(item: &mut Item<'_, '_>, from: u32, to: u32, end: impl FnOnce(&mut Vec
     metric.set_bytes(to, &new);
 }
 
-pub(super) fn copy_metric(bound: &mut Bound) -> Made {
-    Ok(Box::new(CopyMetric { name: bound.value(0), description: bound.value(1), unit: bound.value(2) }))
-}
-
-struct CopyMetric {
+pub(super) struct CopyMetric {
     name: Option<Expr>,
     description: Option<Expr>,
     unit: Option<Expr>,
+}
+
+impl CopyMetric {
+    pub(super) fn of(bound: &mut Bound) -> Self {
+        Self { name: bound.value(0), description: bound.value(1), unit: bound.value(2) }
+    }
 }
 
 impl Edit for CopyMetric {

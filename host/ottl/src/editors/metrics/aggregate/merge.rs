@@ -154,11 +154,14 @@ fn totals(merged: &mut Draft<'_>, other: &[u8], min: u32, max: u32) {
         let sum = fields::double(merged.body(), 5).unwrap_or_default() + sum;
         merged.set_fixed64(5, sum.to_bits());
     }
-    let pick: [(u32, fn(f64, f64) -> f64); 2] = [(min, f64::min), (max, f64::max)];
-    for (number, pick) in pick {
-        if let (Some(ours), Some(theirs)) = (fields::double(merged.body(), number), fields::double(other, number)) {
-            merged.set_fixed64(number, pick(ours, theirs).to_bits());
-        }
+    extreme(merged, other, min, f64::min);
+    extreme(merged, other, max, f64::max);
+}
+
+/// Of the minima or maxima of both, if both have one.
+fn extreme(merged: &mut Draft<'_>, other: &[u8], number: u32, pick: fn(f64, f64) -> f64) {
+    if let (Some(ours), Some(theirs)) = (fields::double(merged.body(), number), fields::double(other, number)) {
+        merged.set_fixed64(number, pick(ours, theirs).to_bits());
     }
 }
 
