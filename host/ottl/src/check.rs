@@ -5,7 +5,7 @@ mod path;
 
 use std::ops::Range;
 
-use crate::expr::{Expr, Test};
+use crate::expr::{Expr, PathExpr, Test};
 use crate::syntax::{self, CompareOp, Kind, Node};
 use crate::{Context, Problem, Value, math};
 
@@ -65,11 +65,13 @@ impl Checker {
 
     fn comparison(&mut self, operator: CompareOp, left: &Node, right: &Node) -> Option<Test> {
         let (left, right) = (self.expr(left), self.expr(right));
-        Some(match (left?, right?) {
-            (Expr::Path(path), Expr::Literal(Value::Str(text)))
-                if path.more.is_empty() && path.path.context != Context::Request =>
-            {
-                Test::Text { path: path.path, operator, text: text.into() }
+        let (left, operator, right) = match (left?, right?) {
+            (left @ Expr::Literal(_), right) => (right, operator.mirrored(), left),
+            (left, right) => (left, operator, right),
+        };
+        Some(match (left, right) {
+            (Expr::Path(path), Expr::Literal(literal)) if is_plain(&path, &literal) => {
+                Test::Plain { path: path.path, operator, literal }
             }
             (left, right) => Test::Compare(operator, left, right),
         })
@@ -163,6 +165,12 @@ pub(crate) const ALL: [Context; 8] = [
     Context::Scope,
     Context::Resource,
 ];
+
+/// Whether a path and a literal can be compared by a glance at the path.
+fn is_plain(path: &PathExpr, literal: &Value<'_>) -> bool {
+    let is_scalar = matches!(literal, Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Double(_) | Value::Str(_));
+    is_scalar && path.more.is_empty() && path.path.context != Context::Request
+}
 
 pub(crate) fn as_literal(expr: &Expr) -> Option<Value<'static>> {
     match expr {

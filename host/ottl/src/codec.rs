@@ -47,18 +47,18 @@ pub(crate) fn decode_map<'a>(entries: impl Iterator<Item = (&'a [u8], view::Valu
 /// Values beside the way are not read.
 #[inline]
 pub(crate) fn attribute<'a>(message: &'a [u8], number: u32, key: &[u8]) -> Option<view::Value<'a>> {
-    for field in wire::fields(message) {
-        let (true, Some(pair)) = (field.number == number, field.payload.bytes()) else { continue };
-        match plain_pair(pair) {
-            Some((name, value)) if name == key => return Some(view::Value::parse(value)),
-            Some(_) => {}
-            None => match any_pair(pair) {
-                (name, value) if name == key => return Some(view::Value::parse(value)),
-                _ => {}
-            },
-        }
-    }
-    None
+    encoded_attribute(message, number, key).map(view::Value::parse)
+}
+
+/// The same as the message `AnyValue`.
+#[inline]
+pub(crate) fn encoded_attribute<'a>(message: &'a [u8], number: u32, key: &[u8]) -> Option<&'a [u8]> {
+    wire::fields(message)
+        .filter(|field| field.number == number)
+        .filter_map(|field| field.payload.bytes())
+        .map(pair)
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value)
 }
 
 /// Key and value of a `KeyValue` that is written as everyone writes it.

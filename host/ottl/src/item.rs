@@ -154,6 +154,12 @@ impl<'i, 'a> Item<'i, 'a> {
         }
     }
 
+    /// The message `AnyValue` of an attribute, if the path is one: none for one that is not there.
+    pub(crate) fn encoded_attribute(&self, path: &Path) -> Option<&[u8]> {
+        let slot = self.slot(path).filter(|slot| slot.codec == Codec::Map && path.field != Field::Cache)?;
+        codec::encoded_attribute(self.message(path.context, &slot), slot.number, path.only_key()?.as_bytes())
+    }
+
     /// Runs something with a buffer that the item lends.
     pub(crate) fn with_scratch<R>(&mut self, run: impl FnOnce(&mut Self, &mut Vec<u8>) -> R) -> R {
         let mut scratch = std::mem::take(&mut self.memory.scratch);
@@ -230,15 +236,22 @@ impl Source for Item<'_, '_> {
         if matches!(path.field, Field::Cache) {
             return Glance::Unknown;
         }
-        let Some(slot) = self.slot(path) else { return Glance::NoText };
+        let Some(slot) = self.slot(path) else {
+            // Of what lies on the wire; the rest is asked for by `get`.
+            return if matches!(path.field, Field::Type | Field::EventIndex) {
+                Glance::Unknown
+            } else {
+                Glance::Nothing
+            };
+        };
         match (slot.codec, path.only_key()) {
             (Codec::Map, Some(key)) => {
-                match codec::attribute(self.message(path.context, &slot), slot.number, key.as_bytes()) {
-                    Some(view::Value::Str(text)) => Glance::Text(text),
-                    _ => Glance::NoText,
-                }
+                glanced(codec::attribute(self.message(path.context, &slot), slot.number, key.as_bytes()))
             }
             (Codec::Text, _) => Glance::Text(fields::bytes(self.message(path.context, &slot), slot.number)),
+            (Codec::Enum, _) => {
+                Glance::Int((fields::scalar(self.message(path.context, &slot), slot.number) as i32).into())
+            }
             _ => Glance::Unknown,
         }
     }
@@ -254,6 +267,18 @@ impl Source for Item<'_, '_> {
             Some(view::Value::Str(text)) => value.is_none_or(|value| value.as_bytes() == text),
             Some(_) => value.is_none_or(str::is_empty),
         }))
+    }
+}
+
+#[inline]
+fn glanced(value: Option<view::Value<'_>>) -> Glance<'_> {
+    match value {
+        None | Some(view::Value::Empty) => Glance::Nothing,
+        Some(view::Value::Str(text)) => Glance::Text(text),
+        Some(view::Value::Bool(flag)) => Glance::Bool(flag),
+        Some(view::Value::Int(number)) => Glance::Int(number),
+        Some(view::Value::Double(number)) => Glance::Double(number),
+        Some(view::Value::Bytes(_) | view::Value::Array(_) | view::Value::Map(_)) => Glance::Other,
     }
 }
 

@@ -33,8 +33,8 @@ pub trait Source {
     /// The value of a path: [`Value::Nil`] for a key that is not there. An error is the condition's or statement's.
     fn get<'s>(&'s self, path: &Path) -> Result<Value<'s>, String>;
 
-    /// What lies at a path, if that is known to be a string or known to be none without decoding it. Most conditions compare an
-    /// attribute with a literal: for those this is the faster way.
+    /// What lies at a path, as far as a look at it tells without decoding it. Most conditions compare an attribute with a literal: for
+    /// those this is the faster way.
     fn glance<'s>(&'s self, path: &Path) -> Glance<'s> {
         _ = path;
         Glance::Unknown
@@ -49,12 +49,20 @@ pub trait Source {
 }
 
 /// What [`Source::glance`] tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Glance<'s> {
+    /// Nothing is there: [`Value::Nil`].
+    Nothing,
     /// A string, which may be no UTF-8.
     Text(&'s [u8]),
-    /// No string.
-    NoText,
+    /// A boolean.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A floating-point number.
+    Double(f64),
+    /// Something else, which is equal to none of these.
+    Other,
     /// Not known without [`Source::get`].
     Unknown,
 }

@@ -74,6 +74,19 @@ pub(crate) enum CompareOp {
     GreaterOrEqual,
 }
 
+impl CompareOp {
+    /// The operator that says the same with its sides exchanged.
+    pub(crate) fn mirrored(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+            Self::Equal | Self::NotEqual => self,
+        }
+    }
+}
+
 /// What is true or false.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {

@@ -52,7 +52,15 @@ struct SetAttribute {
 impl Edit for SetAttribute {
     fn run(&self, item: &mut Item<'_, '_>, env: &Env<'_>) -> Result<(), String> {
         item.with_scratch(|item, scratch| {
-            codec::encode(scratch, &self.value.eval(Cx { source: item, env })?)?;
+            let found = match &self.value {
+                Expr::Path(from) if from.more.is_empty() => item.encoded_attribute(&from.path),
+                _ => None,
+            };
+            match found {
+                // From one attribute to another as it lies.
+                Some(encoded) => scratch.extend_from_slice(encoded),
+                None => codec::encode(scratch, &self.value.eval(Cx { source: item, env })?)?,
+            }
             item.set_attribute(&self.path, &self.key, scratch);
             Ok(())
         })

@@ -1,5 +1,7 @@
 //! Conditions.
 
+use std::cmp::Ordering;
+
 use super::{Cx, Expr};
 use crate::source::Glance;
 use crate::syntax::CompareOp;
@@ -11,11 +13,11 @@ pub(crate) enum Test {
     /// What must give a boolean.
     Value(Expr),
     Compare(CompareOp, Expr, Expr),
-    /// A path that is compared with a string. Nothing else is asked as often.
-    Text {
+    /// A path that is compared with nil, a boolean, a number or a string. Nothing else is asked as often.
+    Plain {
         path: Path,
         operator: CompareOp,
-        text: Box<str>,
+        literal: Value<'static>,
     },
     Not(Box<Test>),
     All(Vec<Test>),
@@ -34,12 +36,9 @@ impl Test {
                     other.type_name()
                 )),
             },
-            Self::Text { path, operator, text } => match cx.source.glance(path) {
-                Glance::Text(found) => Ok(operator.holds(Some(found.cmp(text.as_bytes())))),
-                Glance::NoText => Ok(operator.holds(None)),
-                Glance::Unknown => {
-                    Ok(operator.holds(compare::order(&super::get(path, cx)?, &Value::Str((&**text).into()))))
-                }
+            Self::Plain { path, operator, literal } => match cx.source.glance(path) {
+                Glance::Unknown => Ok(compare::holds(*operator, &super::get(path, cx)?, literal)),
+                found => Ok(operator.holds(order(found, literal))),
             },
             Self::Compare(operator, left, right) => Ok(compare::holds(*operator, &left.eval(cx)?, &right.eval(cx)?)),
             Self::Not(inner) => inner.eval(cx).map(|holds| !holds),
@@ -71,9 +70,22 @@ impl Test {
                 left.each_path(see);
                 right.each_path(see);
             }
-            Self::Text { path, .. } => see(path),
+            Self::Plain { path, .. } => see(path),
             Self::Not(inner) => inner.each_path(see),
             Self::All(all) | Self::Any(all) => all.iter().for_each(|test| test.each_path(see)),
         }
+    }
+}
+
+/// How what was glanced at relates to a literal, if they can be compared.
+#[inline]
+fn order(found: Glance<'_>, literal: &Value<'static>) -> Option<Ordering> {
+    match (found, literal) {
+        (Glance::Text(found), Value::Str(text)) => Some(found.cmp(text.as_bytes())),
+        (Glance::Nothing, Value::Nil) => Some(Ordering::Equal),
+        (Glance::Bool(found), literal) => compare::order(&Value::Bool(found), literal),
+        (Glance::Int(found), literal) => compare::order(&Value::Int(found), literal),
+        (Glance::Double(found), literal) => compare::order(&Value::Double(found), literal),
+        (Glance::Text(_) | Glance::Nothing | Glance::Other | Glance::Unknown, _) => None,
     }
 }
