@@ -178,3 +178,6 @@ pub(crate) fn as_literal(expr: &Expr) -> Option<Value<'static>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

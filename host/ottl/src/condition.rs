@@ -67,3 +67,61 @@ impl std::fmt::Debug for Condition {
         f.debug_struct("Condition").field("text", &self.text).field("context", &self.context).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tailrace_otlp::edit::Place;
+
+    use super::*;
+    use crate::{Client, Field, Item, Memory, Value};
+
+    #[test]
+    fn paths_are_those_that_are_read() {
+        let text = r#"attributes["a"]["b"][0] == name or IsMatch(attributes[resource.attributes["k"]]["x"], name) or IsRootSpan()"#;
+        let condition = Condition::parse(text, Context::Span).unwrap();
+        let paths: Vec<_> = condition.paths().iter().map(ToString::to_string).collect();
+        let expected = [
+            r#"span.attributes["a"]["b"][0]"#,
+            "span.name",
+            "span.attributes",
+            r#"resource.attributes["k"]"#,
+            "span.parent_span_id",
+        ];
+        assert_eq!(paths, expected);
+    }
+
+    struct Caller;
+
+    impl Client for Caller {
+        fn value(&self, field: Field) -> Value<'_> {
+            match field {
+                Field::ClientAddr => "10.0.0.1:5".into(),
+                Field::ClientMetadata => {
+                    let tenants = Value::List(vec!["blue".into(), "green".into()]);
+                    Value::Map([("x-tenant".into(), tenants)].into_iter().collect())
+                }
+                _ => Value::Nil,
+            }
+        }
+    }
+
+    #[test]
+    fn the_client_is_asked_for_what_it_is() {
+        let (mut place, mut memory) = (Place::default(), Memory::default());
+        let item = Item::new(Context::Resource, &mut place, &mut memory);
+        let env = Env { client: &Caller, ..Env::default() };
+        for (text, expected) in [
+            (r#"otelcol.client.addr == "10.0.0.1:5""#, true),
+            (r#"otelcol.client.metadata["X-Tenant"][1] == "green""#, true),
+            (r#"otelcol.client.metadata["x-tenant"] == ["blue", "green"]"#, true),
+            (r#"otelcol.client.metadata["none"] == nil and otelcol.client.metadata["none"][0] == nil"#, true),
+            (r#"otelcol.client.auth.attributes["sub"] == nil and otelcol.grpc.metadata["x"] == nil"#, true),
+        ] {
+            let condition = Condition::parse(text, Context::Resource).unwrap_or_else(|problems| panic!("{problems:?}"));
+            assert_eq!(condition.holds(&item, &env), Ok(expected), "{text}");
+        }
+        let condition =
+            Condition::parse(r#"otelcol.client.metadata["x-tenant"][2] == "x""#, Context::Resource).unwrap();
+        assert_eq!(condition.holds(&item, &env).unwrap_err().why, "index 2 out of bounds");
+    }
+}

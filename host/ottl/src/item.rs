@@ -125,33 +125,32 @@ impl<'i, 'a> Item<'i, 'a> {
     }
 
     /// Changes the message that a slot is a field of. It is made if it is not there.
-    fn edit_message<R>(&mut self, context: Context, slot: &Slot, change: impl FnOnce(&mut Draft<'_>) -> R) -> R {
+    fn edit_message(
+        &mut self,
+        context: Context,
+        slot: &Slot,
+        change: impl FnOnce(&mut Draft<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
         let draft = self.draft_mut(context);
         let Some(inner) = slot.inner else { return change(draft) };
-        if walk::children(draft.body(), inner).next().is_none() {
-            let mut made = Draft::default();
-            let result = change(&mut made);
-            if made.is_changed() {
-                draft.push(inner, made.body());
-            }
-            return result;
+        if walk::children(draft.body(), inner).next().is_some() {
+            return draft.edit(inner, 0, change).unwrap_or(Ok(()));
         }
-        let mut change = Some(change);
-        let mut result = None;
-        draft.edit(inner, 0, |inner| result = change.take().map(|change| change(inner)));
-        match (result, change) {
-            (Some(result), _) => result,
-            // Only if what was found above is not there any more.
-            (None, Some(change)) => change(&mut Draft::default()),
-            (None, None) => unreachable!("what was called has given something"),
+        let mut made = Draft::default();
+        let result = change(&mut made);
+        if made.is_changed() {
+            draft.push(inner, made.body());
         }
+        result
     }
 
     /// Gives an attribute a value that is encoded already.
-    pub(crate) fn set_attribute(&mut self, path: &Path, key: &str, any_value: &[u8]) {
-        if let Some(slot) = self.slot(path) {
-            self.edit_message(path.context, &slot, |draft| draft.set_attribute(slot.number, key.as_bytes(), any_value));
-        }
+    pub(crate) fn set_attribute(&mut self, path: &Path, key: &str, any_value: &[u8]) -> Result<(), String> {
+        let Some(slot) = self.slot(path) else { return Ok(()) };
+        self.edit_message(path.context, &slot, |draft| {
+            draft.set_attribute(slot.number, key.as_bytes(), any_value);
+            Ok(())
+        })
     }
 
     /// The message `AnyValue` of an attribute, if the path is one: none for one that is not there.

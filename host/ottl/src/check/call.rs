@@ -4,13 +4,10 @@ use std::ops::Range;
 
 use super::{Checker, as_literal};
 use crate::expr::{Call, Cx, Expr, PathExpr};
-use crate::functions::{self, Argument, Function, Kind as Takes, Literals};
+use crate::functions::{self, Argument, Function, Kind as Takes, Literals, World};
 use crate::source::Source;
 use crate::syntax::{self, Kind, Node};
 use crate::{Context, Env, Field, Path, Problem, Value};
-
-/// What gives something else each time, or does something: never made ahead.
-const IMPURE: [&str; 5] = ["Now", "UUID", "UUIDv7", "Random", "Log"];
 
 /// What the collector has only together with lambdas.
 const WITH_LAMBDAS: [&str; 8] = ["All", "Any", "Filter", "Find", "MapEach", "MapKeys", "MapValues", "Reduce"];
@@ -81,7 +78,7 @@ impl Checker {
                 return self.fail(Problem::new(call.name_span.clone(), message));
             }
         };
-        Some(folded(function, Call { converter, arguments }))
+        Some(folded(Call { converter, arguments }))
     }
 
     fn argument(&mut self, takes: Takes, node: &Node) -> Option<(Expr, Argument)> {
@@ -189,15 +186,19 @@ fn is_root() -> Expr {
     Expr::IsZero(PathExpr { path, more: Vec::new() })
 }
 
-/// A call of a pure function on literals is made at once, if it can be made.
-fn folded(function: &Function, call: Call) -> Expr {
-    let is_constant = call.arguments.iter().all(|argument| matches!(argument, Expr::Literal(_)));
-    if !is_constant || IMPURE.contains(&function.name) {
+/// A call on literals is made at once, if it can be made, and gives the same whatever the time and the dice.
+fn folded(call: Call) -> Expr {
+    if !call.arguments.iter().all(|argument| matches!(argument, Expr::Literal(_))) {
         return Expr::Call(call);
     }
-    let env = Env::default();
-    let value = call.eval(Cx { source: &Nothing, env: &env }).map(Value::into_owned);
-    value.map_or(Expr::Call(call), Expr::Literal)
+    let made = |now_unix_ns: i64, random: &dyn Fn() -> u64| {
+        let env = Env { world: World { now_unix_ns, random }, ..Env::default() };
+        call.eval(Cx { source: &Nothing, env: &env }).map(Value::into_owned)
+    };
+    match (made(0, &|| 4), made(1 << 62, &|| 5)) {
+        (Ok(value), Ok(again)) if value == again => Expr::Literal(value),
+        _ => Expr::Call(call),
+    }
 }
 
 /// What literals are evaluated against.

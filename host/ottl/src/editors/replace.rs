@@ -75,11 +75,10 @@ impl Edit for ReplacePattern {
         let cx = Cx { source: item, env };
         let Value::Str(old) = item.get(&path)? else { return Ok(()) };
         let pattern = self.pattern.regex(cx)?;
-        if !pattern.is_match(&old) {
-            return Ok(());
+        match self.replacement.known(item, env)?.all(&pattern, &old)? {
+            Some(new) => item.set(&path, &Value::Str(new.into())),
+            None => Ok(()),
         }
-        let new = self.replacement.known(item, env)?.all(&pattern, &old)?;
-        item.set(&path, &Value::Str(new.into()))
     }
 }
 
@@ -118,14 +117,11 @@ impl Edit for ReplaceAllPatterns {
                     (false, Wire::Str(bytes)) => codec::text(bytes),
                     (false, _) => return Ok(Change::Keep),
                 };
-                if !pattern.is_match(&old) {
-                    return Ok(Change::Keep);
-                }
-                let new = replacement.all(&pattern, &old)?;
-                match self.of_keys {
-                    true => Ok(Change::Key(new.into_bytes())),
-                    false => Ok(Change::Value(codec::encode_text(new.as_bytes()))),
-                }
+                Ok(match replacement.all(&pattern, &old)? {
+                    None => Change::Keep,
+                    Some(new) if self.of_keys => Change::Key(new.into_bytes()),
+                    Some(new) => Change::Value(codec::encode_text(new.as_bytes())),
+                })
             })
         })
     }

@@ -1,6 +1,7 @@
 //! What stands in the place of what matched: with references to groups, through a converter, in a format.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use regex::{Captures, Regex};
 
@@ -66,18 +67,31 @@ fn split(format: &str) -> Result<(&str, &str), String> {
 }
 
 impl Known<'_> {
-    /// The text with every match replaced.
-    pub(super) fn all(&self, pattern: &Regex, text: &str) -> Result<String, String> {
-        let mut out = String::with_capacity(text.len());
+    /// The text with every match replaced; none if nothing matches.
+    pub(super) fn all(&self, pattern: &Regex, text: &str) -> Result<Option<String>, String> {
+        let mut out = String::new();
         let mut read = 0;
-        for captures in pattern.captures_iter(text) {
-            let Some(whole) = captures.get(0) else { continue };
-            out.push_str(text.get(read..whole.start()).unwrap_or_default());
-            self.put(&mut out, &captures)?;
-            read = whole.end();
+        let mut put = |found: Range<usize>, captures: Option<&Captures<'_>>| {
+            out.push_str(text.get(read..found.start).unwrap_or_default());
+            read = found.end;
+            self.put(&mut out, captures)
+        };
+        let mut has_match = false;
+        // To know where the groups of a match lie costs more than to find it.
+        if self.text.contains('$') {
+            for captures in pattern.captures_iter(text) {
+                let Some(whole) = captures.get(0) else { continue };
+                put(whole.range(), Some(&captures))?;
+                has_match = true;
+            }
+        } else {
+            for found in pattern.find_iter(text) {
+                put(found.range(), None)?;
+                has_match = true;
+            }
         }
         out.push_str(text.get(read..).unwrap_or_default());
-        Ok(out)
+        Ok(has_match.then_some(out))
     }
 
     /// The replacement of a whole text.
@@ -87,11 +101,8 @@ impl Known<'_> {
         Ok(out)
     }
 
-    fn put(&self, out: &mut String, captures: &Captures<'_>) -> Result<(), String> {
-        if self.function.is_none() {
-            captures.expand(&self.text, out);
-            return Ok(());
-        }
+    fn put(&self, out: &mut String, captures: Option<&Captures<'_>>) -> Result<(), String> {
+        let Some(captures) = captures else { return self.converted(out, &self.text) };
         let mut expanded = String::new();
         captures.expand(&self.text, &mut expanded);
         self.converted(out, &expanded)

@@ -61,8 +61,7 @@ impl Edit for SetAttribute {
                 Some(encoded) => scratch.extend_from_slice(encoded),
                 None => codec::encode(scratch, &self.value.eval(Cx { source: item, env })?)?,
             }
-            item.set_attribute(&self.path, &self.key, scratch);
-            Ok(())
+            item.set_attribute(&self.path, &self.key, scratch)
         })
     }
 }
@@ -76,8 +75,7 @@ struct SetLiteral {
 
 impl Edit for SetLiteral {
     fn run(&self, item: &mut Item<'_, '_>, _: &Env<'_>) -> Result<(), String> {
-        item.set_attribute(&self.path, &self.key, &self.encoded);
-        Ok(())
+        item.set_attribute(&self.path, &self.key, &self.encoded)
     }
 }
 

@@ -48,7 +48,11 @@ pub(super) fn context(signal: Signal, trees: &[(Part, Tree)]) -> Result<Context,
         }
     };
     // What does not exist at all is told better by the check on what the paths name.
-    found.or(innermost.filter(|_| named.has_unknown(candidates))).ok_or_else(|| named.problem(signal, trees))
+    let fallback = || {
+        let is_better = named.has_unknown(candidates) && named.bare.is_none();
+        is_better.then(|| innermost.unwrap_or_else(|| named.suggestion(signal)))
+    };
+    found.or_else(fallback).ok_or_else(|| named.problem(signal, trees))
 }
 
 impl Named {
