@@ -6,8 +6,8 @@ use tailrace_otlp::{view, wire};
 
 use crate::{Key, Map, Value};
 
-/// How deeply lists and maps may lie in each other in what statements make. OTLP allows some more, of which the message around a value
-/// needs its share.
+/// How deeply lists and maps may lie in each other in what statements make. OTLP allows some more, of which the message around a
+/// value needs its share.
 pub(crate) const MAX_DEPTH: u32 = 64;
 
 /// A string of the wire.

@@ -88,6 +88,14 @@ impl Context {
     }
 }
 
+/// What the collector has besides.
+const UNSUPPORTED: [&str; 5] = ["profile", "profilesample", "profilestack", "profilelocation", "spanlink"];
+
+/// Whether a path begins with a context that the collector has and this has not.
+pub(crate) fn is_unsupported(path: &str) -> bool {
+    path.split_once('.').is_some_and(|(first, _)| UNSUPPORTED.contains(&first))
+}
+
 const NAMES: [(&str, Context); 10] = [
     ("log", Context::Log),
     ("exemplar", Context::Exemplar),

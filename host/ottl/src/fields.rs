@@ -1,4 +1,5 @@
-//! Single fields of messages, read without the rest. Where a field that should stand once stands several times, the last one counts.
+//! Single fields of messages, read without the rest. Where a field that should stand once stands several times, the last one
+//! counts.
 
 use tailrace_otlp::walk;
 use tailrace_otlp::wire::{self, Payload};

@@ -43,8 +43,8 @@ impl Memory {
         }
     }
 
-    /// The metrics that statements made since this was last asked, each a message that belongs into the scope of the item. (Spans and
-    /// log records are made by none.) [`Group::run`](crate::Group::run) puts them there.
+    /// The metrics that statements made since this was last asked, each a message that belongs into the scope of the item. (Spans
+    /// and log records are made by none.) [`Group::run`](crate::Group::run) puts them there.
     pub fn take_added(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.added)
     }
@@ -208,7 +208,8 @@ impl<'i, 'a> Item<'i, 'a> {
     }
 }
 
-/// The field of a metric that holds its data points: 5 gauge, 7 sum, 9 histogram, 10 exponential histogram, 11 summary; 0 if none.
+/// The field of a metric that holds its data points: 5 gauge, 7 sum, 9 histogram, 10 exponential histogram, 11 summary; 0 if
+/// none.
 pub(crate) fn data_of(metric: &[u8]) -> u32 {
     let is_data =
         |field: &wire::Field<'_>| matches!(field.number, 5 | 7 | 9 | 10 | 11) && field.payload.bytes().is_some();

@@ -33,8 +33,8 @@ pub trait Source {
     /// The value of a path: [`Value::Nil`] for a key that is not there. An error is the condition's or statement's.
     fn get<'s>(&'s self, path: &Path) -> Result<Value<'s>, String>;
 
-    /// What lies at a path, as far as a look at it tells without decoding it. Most conditions compare an attribute with a literal: for
-    /// those this is the faster way.
+    /// What lies at a path, as far as a look at it tells without decoding it. Most conditions compare an attribute with a
+    /// literal: for those this is the faster way.
     fn glance<'s>(&'s self, path: &Path) -> Glance<'s> {
         _ = path;
         Glance::Unknown

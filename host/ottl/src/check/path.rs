@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Checker, Paths};
+use crate::context::is_unsupported;
 use crate::expr::{KeyExpr, PathExpr};
 use crate::path::{Shape, fields, find};
 use crate::syntax::{Kind, Node, Segment};
@@ -45,6 +46,10 @@ impl Checker {
                     super::ALL.iter().filter(|other| self.context.sees(**other)).map(|other| other.name()).collect();
                 let hint = format!("this runs on {}, which has paths of {}", self.context.name(), seen.join(", "));
                 self.fail(Problem::new(first.span.clone(), message).hint(hint))
+            }
+            None if is_unsupported(&written()) => {
+                let message = format!("context \"{}\" from path \"{}\" is not valid", first.name, written());
+                self.fail(Problem::new(first.span.clone(), message).hint("profiles and span links are not supported"))
             }
             None if self.paths == Paths::Bare => Some((self.context, segments)),
             None => {

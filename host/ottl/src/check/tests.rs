@@ -14,7 +14,7 @@ fn problems(text: &str, context: Context) -> Vec<Problem> {
 fn what_does_not_exist_is_told_with_what_may_be_meant() {
     use Context::{Log, Metric, Resource, Span};
     type Case = (Context, &'static str, Range<usize>, &'static str, Option<&'static str>);
-    let cases: [Case; 24] = [
+    let cases: [Case; 25] = [
         (
             Span,
             "nam == 1",
@@ -45,6 +45,13 @@ fn what_does_not_exist_is_told_with_what_may_be_meant() {
             Some("this runs on resource, which has paths of resource"),
         ),
         (Span, "resource.cache[\"a\"] == 1", 0..19, "access to cache must be performed using the same context", None),
+        (
+            Span,
+            "profile.time == 1",
+            0..7,
+            "context \"profile\" from path",
+            Some("profiles and span links are not supported"),
+        ),
         (Span, "name[\"a\"] == 1", 5..8, "does not support indexing", None),
         (Span, "status[\"a\"].code == 1", 7..10, "does not support indexing", None),
         (

@@ -6,6 +6,7 @@ use tailrace_otlp::Signal;
 
 use super::{Part, PartProblem, Tree};
 use crate::check::has_converter;
+use crate::context::is_unsupported;
 use crate::syntax::{Call, Kind, Node, Segment, Test};
 use crate::{Context, Problem, editors};
 
@@ -77,6 +78,10 @@ impl Named {
         let names: Vec<_> = Context::of(signal).iter().map(|context| context.name()).collect();
         let names = names.join(", ");
         if let Some((part, span, path)) = &self.bare {
+            if is_unsupported(path) {
+                let problem = Problem::new(span.clone(), format!("unable to infer context from path \"{path}\""));
+                return PartProblem { part: *part, problem: problem.hint("profiles and span links are not supported") };
+            }
             let message = format!("missing context name for path \"{path}\"");
             let hint =
                 format!("write what it belongs to, one of {names}, as in {}.{path}", self.suggestion(signal).name());

@@ -37,10 +37,11 @@ fn the_innermost_context_that_serves_all_is_taken() {
 #[test]
 fn what_can_not_be_inferred_is_told() {
     use Signal::{Metrics, Traces};
-    let cases: [(Signal, &[&str], &[&str], &str); 8] = [
+    let cases: [(Signal, &[&str], &[&str], &str); 9] = [
         (Traces, &[r#"set(name, "a")"#], &[], "missing context name for path \"name\""),
         (Traces, &[r"set(span.name, name)"], &[], "missing context name for path \"name\""),
         (Traces, &[], &["true"], "unable to infer context"),
+        (Traces, &[], &["spanlink.trace_id == nil"], "unable to infer context from path \"spanlink.trace_id\""),
         (Traces, &[], &["Frobnicate()"], "undefined function \"Frobnicate\""),
         (Traces, &[r#"set(log.body, "a")"#], &[], "unable to infer context"),
         (Metrics, &[], &[r#"HasAttrKeyOnDatapoint("a") and datapoint.value_int == 1"#], "unable to infer context"),

@@ -14,7 +14,8 @@ pub(super) fn get<'s>(text: &'s [u8], keys: &[Key]) -> Result<Value<'s>, String>
     Ok(Value::Str(value.to_owned().into()))
 }
 
-/// The list with a key set: it stands first. None if the list, the key or the value are none, which changes nothing in the collector.
+/// The list with a key set: it stands first. None if the list, the key or the value are none, which changes nothing in the
+/// collector.
 pub(super) fn with(text: &[u8], key: &str, value: &str) -> Option<String> {
     let text = codec::text(text);
     let members = parse(&text)?;

@@ -1,7 +1,7 @@
 //! `aggregate_on_attributes` and `aggregate_on_attribute_value`: points that have become alike are made one.
 //!
-//! Points are alike that have the same attributes and time; of deltas the same start too, of histograms the same buckets, presence of
-//! minimum and maximum, and flags. The collector does not look at the number of buckets, and panics where it differs.
+//! Points are alike that have the same attributes and time; of deltas the same start too, of histograms the same buckets,
+//! presence of minimum and maximum, and flags. The collector does not look at the number of buckets, and panics where it differs.
 
 mod merge;
 

@@ -1,5 +1,5 @@
-//! `convert_exponential_histogram_to_histogram`: what was counted in exponential buckets, distributed over explicit ones. The result
-//! has as many counts as bounds, as in the collector.
+//! `convert_exponential_histogram_to_histogram`: what was counted in exponential buckets, distributed over explicit ones. The
+//! result has as many counts as bounds, as in the collector.
 
 use tailrace_otlp::{walk, wire};
 

@@ -1,4 +1,5 @@
-//! `extract_percentile_metric`: a gauge of the value below which so many per cent of what was measured lie, as far as buckets tell.
+//! `extract_percentile_metric`: a gauge of the value below which so many per cent of what was measured lie, as far as buckets
+//! tell.
 
 use tailrace_otlp::{walk, wire};
 

@@ -1,4 +1,5 @@
-//! Globs, as the library that the Go collector uses reads them: `*`, `?`, `[a-z]`, `[!a]`, `{one,other}`, and `\` before any of these.
+//! Globs, as the library that the Go collector uses reads them: `*`, `?`, `[a-z]`, `[!a]`, `{one,other}`, and `\` before any of
+//! these.
 
 use regex::Regex;
 
