@@ -44,10 +44,13 @@ export function configure(kinds, name, config, make) {
   }
 }
 
+const ASCII = /^[\0-\x7f]*$/;
+
 /** Bytes as text, percent-encoded if they are not UTF-8; QuickJS has no TextDecoder. */
 export function decodeUtf8(bytes) {
-  let escaped = "";
-  for (const byte of bytes) escaped += byte < 0x80 && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, "0")}`;
+  const text = byByte(bytes);
+  if (ASCII.test(text)) return text;
+  const escaped = escape(text);
   try {
     return decodeURIComponent(escaped);
   } catch {
@@ -55,15 +58,15 @@ export function decodeUtf8(bytes) {
   }
 }
 
+// A character for each byte. Arguments lie on the stack: not too many at once.
+function byByte(bytes) {
+  if (bytes.length <= 4096) return String.fromCharCode.apply(null, bytes);
+  const middle = bytes.length >> 1;
+  return byByte(bytes.slice(0, middle)) + byByte(bytes.slice(middle));
+}
+
 /** Text as bytes. */
 export function encodeUtf8(text) {
-  const escaped = encodeURIComponent(text);
-  const bytes = [];
-  for (let at = 0; at < escaped.length; at++) {
-    if (escaped[at] === "%") {
-      bytes.push(parseInt(escaped.slice(at + 1, at + 3), 16));
-      at += 2;
-    } else bytes.push(escaped.charCodeAt(at));
-  }
-  return Uint8Array.from(bytes);
+  const characters = ASCII.test(text) ? text : unescape(encodeURIComponent(text));
+  return Uint8Array.from(characters, (character) => character.charCodeAt(0));
 }

@@ -116,12 +116,16 @@ function attributesOf(needs) {
   return SCOPES.flatMap((scope) => (needs[scope] ?? []).map((key) => ({ scope, key })));
 }
 
+const NOTHING = [];
+
 /** The traces of one tick, as columns. Nothing is decoded before it is asked for. */
 export class Batch {
   constructor(columns, attributes, bound) {
     /** The arrays themselves; see wit/plugin.wit. */
     this.columns = columns;
-    this.places = new Map(attributes.map(({ scope, key }, place) => [`${scope} ${key}`, bound[place]]));
+    // Codes by scope and key.
+    this.codes = Object.fromEntries(SCOPES.map((scope) => [scope, new Map()]));
+    attributes.forEach(({ scope, key }, place) => this.codes[scope].set(key, columns.attributes[bound[place]]?.codes));
     this.values = new Map();
   }
   /** Nanoseconds since 1970. */
@@ -136,13 +140,14 @@ export class Batch {
   }
   /** The codes of an attribute: one per span (or event, or link) of the batch. Equal values have equal codes. */
   column(scope, key) {
-    return this.columns.attributes[this.places.get(`${scope} ${key}`)]?.codes ?? [];
+    return this.codes[scope].get(key) ?? NOTHING;
   }
   /** What a code stands for: undefined (absent), a string, number, boolean, Uint8Array, or what JSON made of an array or map. */
   value(code) {
     if (!code) return undefined;
-    if (!this.values.has(code)) this.values.set(code, decode(this.columns.dictionary, code));
-    return this.values.get(code);
+    let value = this.values.get(code);
+    if (value === undefined) this.values.set(code, (value = decode(this.columns.dictionary, code)));
+    return value;
   }
 }
 

@@ -2,21 +2,9 @@
 // touched is copied as it is. Numbers of fields are those in https://github.com/open-telemetry/opentelemetry-proto.
 import { decodeUtf8, encodeUtf8 } from "./common.js";
 
-/** The way to the spans, metrics or log records of a request: its resources, their scopes, the items of those. */
-export const ITEMS = [1, 2, 2];
-
-// The ways to attributes.
-const OF_RESOURCE_AND_SCOPE = [[1, 1, 1], [1, 2, 1, 3]];
-const ATTRIBUTES = {
-  traces: [...OF_RESOURCE_AND_SCOPE, [1, 2, 2, 9], [1, 2, 2, 11, 3], [1, 2, 2, 13, 4]],
-  // Data points of gauges, sums, histograms, exponential histograms, summaries.
-  metrics: [...OF_RESOURCE_AND_SCOPE, [1, 2, 2, 5, 1, 7], [1, 2, 2, 7, 1, 7], [1, 2, 2, 9, 1, 9], [1, 2, 2, 10, 1, 1], [1, 2, 2, 11, 1, 7]],
-  logs: [...OF_RESOURCE_AND_SCOPE, [1, 2, 2, 6]],
-};
-
 const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5;
 
-// Goes through a message's fields.
+// Goes through a message's fields. An interpreter runs it: tags and lengths of one byte, as most are, take a short way.
 class Cursor {
   constructor(message) {
     this.message = message;
@@ -24,21 +12,36 @@ class Cursor {
   }
   // The field begins at `begin`; its value, without tag and length, is from..to.
   next() {
-    if (this.to >= this.message.length) return false;
-    this.begin = this.from = this.to;
-    const tag = this.varint();
-    this.number = Math.floor(tag / 8);
-    this.type = tag % 8;
-    if (this.type === VARINT) {
-      this.to = this.from;
-      while (this.message[this.to++] >= 0x80);
-    } else if (this.type === BYTES) {
-      const length = this.varint();
-      this.to = this.from + length;
-    } else if (this.type === FIXED64) this.to = this.from + 8;
-    else if (this.type === FIXED32) this.to = this.from + 4;
-    else throw new Error(`no message: wire type ${this.type}`);
-    if (this.to > this.message.length) throw new Error("no message: it ends within a field");
+    const message = this.message, size = message.length;
+    let at = this.to;
+    if (at >= size) return false;
+    this.begin = at;
+    let tag = message[at++];
+    if (tag >= 0x80) {
+      this.from = at - 1;
+      tag = this.varint();
+      at = this.from;
+    }
+    const type = (this.type = tag & 7);
+    this.number = tag >>> 3;
+    if (type === BYTES) {
+      let length = message[at++];
+      if (length >= 0x80) {
+        this.from = at - 1;
+        length = this.varint();
+        at = this.from;
+      }
+      this.from = at;
+      at += length;
+    } else {
+      this.from = at;
+      if (type === VARINT) while (message[at++] >= 0x80);
+      else if (type === FIXED64) at += 8;
+      else if (type === FIXED32) at += 4;
+      else throw new Error(`no message: wire type ${type}`);
+    }
+    if (!(at <= size)) throw new Error("no message: it ends within a field");
+    this.to = at;
     return true;
   }
   // Read at `from`, which moves behind it.
@@ -96,42 +99,61 @@ export function concat(pieces) {
   return whole;
 }
 
+/** Where a way ends. */
+export const END = null;
+
 /**
- * Asks `visit` about each message at the end of `path`, and gives the message that comes of it: `visit` gives back what it was given, other
- * bytes to be put in its place, or null to take it out. The very message that was given if nothing changes.
+ * Asks `visit` about each message at the end of a way, and gives the message that comes of it: `visit` gives back what it was given (which it must
+ * not write into), other bytes to be put in its place, or null to take it out. The very message that was given if nothing changes.
+ *
+ * Ways are the numbers of fields, nested: {1: {2: {2: END}}} leads to the spans, metrics or log records of a request, by way of its resources and
+ * their scopes.
  */
-export function edit(message, path, visit) {
-  const [number, ...rest] = path;
+export function edit(message, ways, visit) {
   const pieces = [];
   let written = 0;
   for (const cursor = new Cursor(message); cursor.next(); ) {
-    if (cursor.number !== number || cursor.type !== BYTES) continue;
+    const way = ways[cursor.number];
+    if (way === undefined || cursor.type !== BYTES) continue;
     const part = cursor.value();
-    const edited = rest.length > 0 ? edit(part, rest, visit) : visit(part);
+    const edited = way === END ? visit(part) : edit(part, way, visit);
     if (edited === part) continue;
     pieces.push(message.subarray(written, cursor.begin));
-    if (edited !== null) pieces.push(put(number, edited));
+    if (edited !== null) pieces.push(put(cursor.number, edited));
     written = cursor.to;
   }
   return pieces.length > 0 ? concat([...pieces, message.subarray(written)]) : message;
 }
+
+const OF_RESOURCE = { 1: END }, OF_SCOPE = { 3: END };
+const ATTRIBUTES = {
+  traces: { 1: { 1: OF_RESOURCE, 2: { 1: OF_SCOPE, 2: { 9: END, 11: { 3: END }, 13: { 4: END } } } } },
+  // Data points of gauges, sums, histograms, exponential histograms, summaries.
+  metrics: {
+    1: {
+      1: OF_RESOURCE,
+      2: { 1: OF_SCOPE, 2: { 5: { 1: { 7: END } }, 7: { 1: { 7: END } }, 9: { 1: { 9: END } }, 10: { 1: { 1: END } }, 11: { 1: { 7: END } } } },
+    },
+  },
+  logs: { 1: { 1: OF_RESOURCE, 2: { 1: OF_SCOPE, 2: { 6: END } } } },
+};
 
 /**
  * Edits the attributes of resources, scopes, spans, their events and links, data points, and log records: `visit` is shown each as a KeyValue
  * {1: key, 2: AnyValue {1: string …}}. Those inside maps are part of their value.
  */
 export function editAttributes(signal, request, visit) {
-  return ATTRIBUTES[signal].reduce((request, path) => edit(request, path, visit), request);
+  return edit(request, ATTRIBUTES[signal], visit);
 }
 
 /** Takes out the spans, metrics or log records that `keep` does not want, and scopes and resources that have none left; empty: nothing is left. */
-export function retain(message, keep, path = ITEMS) {
+export function retain(message, keep, path = [1, 2, 2]) {
   const [number, ...rest] = path;
   const kept = (part) => {
     if (rest.length === 0) return keep(part) ? part : null;
     const left = retain(part, keep, rest);
     return left.length > 0 || left === part ? left : null;
   };
-  const edited = edit(message, [number], kept);
+  const edited = edit(message, { [number]: END }, kept);
   return edited === message || find(edited, number) !== undefined ? edited : new Uint8Array();
 }

@@ -53,7 +53,11 @@ impl Build {
             Some(output) => output.clone(),
             None => self.dir.join(format!("{}.wasm", built.project.name)),
         };
-        install(&built, &output)?;
+        install(&built, &output).map_err(|error| match language {
+            // Its compiler takes any module.
+            Language::Js => error.context(format!("app.js has to export `{}`", built.project.kind.interface())),
+            _ => error,
+        })?;
         report(&output)?;
         Ok(ExitCode::SUCCESS)
     }

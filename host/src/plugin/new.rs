@@ -109,7 +109,7 @@ impl New {
         };
         let dir = dir.display();
         console::out(&format!(
-            "{dir} is {what} that builds as it stands. Next:\n\n  cd {dir}\n  tailrace plugin build\n  tailrace plugin test\n"
+            "{dir} is {what} that builds as it stands. Next:\n\n  cd {dir}\n  tailrace plugin build\n  tailrace plugin test\n  tailrace plugin bench\n"
         ))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -40,6 +40,14 @@ impl Kind {
         }
     }
 
+    /// What a module in JavaScript exports.
+    pub(super) fn interface(self) -> &'static str {
+        match self {
+            Self::Policy => "sampling",
+            Self::Transform => "transform",
+        }
+    }
+
     /// The folder in a language's `template` with the files that only its projects have.
     fn folder(self) -> &'static str {
         match self {

@@ -48,7 +48,8 @@ typedef struct tailrace_plugin_types_description_t {
   transforms_list_string_t   reasons;
 } tailrace_plugin_types_description_t;
 
-// `path` is a JSON pointer into the configuration.
+// `path` is a JSON pointer into the configuration. Behind it, `#char=12,17` may name the bytes 12 to 17 of the text that it points
+// at: `/statements/0#char=12,17`.
 typedef struct tailrace_plugin_types_diagnostic_t {
   transforms_string_t   path;
   transforms_string_t   message;

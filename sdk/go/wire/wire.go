@@ -117,13 +117,16 @@ func Edit(message []byte, path Path, visit func([]byte) []byte) []byte {
 		if Same(part, field.Bytes) {
 			continue
 		}
+		if edited == nil { // empty is not gone
+			edited = make([]byte, 0, len(message))
+		}
 		edited = append(edited, message[written:field.begin]...)
 		if part != nil {
 			edited = Put(edited, field.Number, part)
 		}
 		written = field.end
 	}
-	if written == 0 {
+	if edited == nil {
 		return message
 	}
 	return append(edited, message[written:]...)

@@ -2,7 +2,8 @@
 `kind: transform`). tailrace.wire finds and edits fields of requests.
 
 A transform has no clock, no files and no network, and `random` repeats one sequence. What it makes of a request may depend on its configuration
-and the request alone: a host runs several instances side by side, and makes a new one whenever it sees fit.
+and the request alone: a host runs several instances side by side, and makes a new one whenever it sees fit; also when its memory has grown, since
+componentize-py 0.25.1 never frees what `apply` gives back.
 """
 
 from componentize_py_types import Err

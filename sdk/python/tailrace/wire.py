@@ -2,45 +2,50 @@
 touched is copied as it is. Numbers of fields are those in https://github.com/open-telemetry/opentelemetry-proto.
 """
 
-# The way to the spans, metrics or log records of a request: its resources, their scopes, the items of those.
-ITEMS = (1, 2, 2)
-
-# The ways to attributes.
-_OF_RESOURCE_AND_SCOPE = [(1, 1, 1), (1, 2, 1, 3)]
-_ATTRIBUTES = {
-    "traces": [*_OF_RESOURCE_AND_SCOPE, (1, 2, 2, 9), (1, 2, 2, 11, 3), (1, 2, 2, 13, 4)],
-    # Data points of gauges, sums, histograms, exponential histograms, summaries.
-    "metrics": [*_OF_RESOURCE_AND_SCOPE, (1, 2, 2, 5, 1, 7), (1, 2, 2, 7, 1, 7), (1, 2, 2, 9, 1, 9), (1, 2, 2, 10, 1, 1), (1, 2, 2, 11, 1, 7)],
-    "logs": [*_OF_RESOURCE_AND_SCOPE, (1, 2, 2, 6)],
-}
-
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def fields(message):
-    """Each field: its number, its value (bytes of strings, bytes and messages, else an unsigned int), where it begins and where it ends."""
-    at = 0
-    while at < len(message):
+    """Each field: its number, and its value: bytes of strings, bytes and messages, else an unsigned int."""
+    for number, kind, _, start, end in _walk(message):
+        if kind == _BYTES:
+            yield number, message[start:end]
+        elif kind == _VARINT:
+            yield number, _varint(message, start)[0]
+        else:
+            yield number, int.from_bytes(message[start:end], "little")
+
+
+def _walk(message):
+    # Each field: its number, its wire type, where it begins, where its value begins, where it ends.
+    at, size = 0, len(message)
+    while at < size:
         begin = at
-        tag, at = _varint(message, at)
+        tag, start = _varint(message, at)
         kind = tag & 7
-        if kind == _VARINT:
-            value, at = _varint(message, at)
-        elif kind == _BYTES:
-            length, at = _varint(message, at)
-            value, at = message[at : at + length], at + length
-        elif kind in (_FIXED64, _FIXED32):
-            size = 8 if kind == _FIXED64 else 4
-            value, at = int.from_bytes(message[at : at + size], "little"), at + size
+        if kind == _BYTES:
+            length, start = _varint(message, start)
+            at = start + length
+        elif kind == _VARINT:
+            _, at = _varint(message, start)
+        elif kind == _FIXED64:
+            at = start + 8
+        elif kind == _FIXED32:
+            at = start + 4
         else:
             raise ValueError(f"no message: wire type {kind}")
-        if at > len(message):
+        if at > size:
             raise ValueError("no message: it ends within a field")
-        yield tag >> 3, value, begin, at
+        yield tag >> 3, kind, begin, start, at
 
 
 def _varint(message, at):
-    value = shift = 0
+    value = message[at]
+    at += 1
+    if value < 0x80:
+        return value, at
+    value &= 0x7F
+    shift = 7
     while True:
         byte = message[at]
         at += 1
@@ -53,7 +58,7 @@ def _varint(message, at):
 def find(message, number):
     """A field's value, None if it is not there."""
     found = None
-    for known, value, _, _ in fields(message):
+    for known, value in fields(message):
         if known == number:
             found = value
     return found
@@ -82,16 +87,21 @@ def _encode(value):
     return bytes(encoded)
 
 
-def edit(message, path, visit):
-    """Asks `visit` about each message at the end of `path`, and gives the message that comes of it: `visit` gives back what it was given, other
-    bytes to be put in its place, or None to take it out. The very message that was given if nothing changes."""
-    number, *rest = path
+def edit(message, ways, visit):
+    """Asks `visit` about each message at the end of a way, and gives the message that comes of it: `visit` gives back what it was given, other bytes
+    to be put in its place, or None to take it out. The very message that was given if nothing changes.
+
+    Ways are the numbers of fields, nested: {1: {2: {2: END}}} leads to the spans, metrics or log records of a request, by way of its resources and
+    their scopes.
+    """
     pieces = []
     written = 0
-    for known, part, begin, end in fields(message):
-        if known != number or isinstance(part, int):
+    for number, kind, begin, start, end in _walk(message):
+        way = ways.get(number, _NOWHERE)
+        if way is _NOWHERE or kind != _BYTES:
             continue
-        edited = edit(part, rest, visit) if rest else visit(part)
+        part = message[start:end]
+        edited = visit(part) if way is END else edit(part, way, visit)
         if edited is part:
             continue
         pieces.append(message[written:begin])
@@ -101,15 +111,25 @@ def edit(message, path, visit):
     return b"".join([*pieces, message[written:]]) if pieces else message
 
 
+END = None
+_NOWHERE = object()
+
+_OF_RESOURCE, _OF_SCOPE = {1: END}, {3: END}
+_ATTRIBUTES = {
+    "traces": {1: {1: _OF_RESOURCE, 2: {1: _OF_SCOPE, 2: {9: END, 11: {3: END}, 13: {4: END}}}}},
+    # Data points of gauges, sums, histograms, exponential histograms, summaries.
+    "metrics": {1: {1: _OF_RESOURCE, 2: {1: _OF_SCOPE, 2: {5: {1: {7: END}}, 7: {1: {7: END}}, 9: {1: {9: END}}, 10: {1: {1: END}}, 11: {1: {7: END}}}}}},
+    "logs": {1: {1: _OF_RESOURCE, 2: {1: _OF_SCOPE, 2: {6: END}}}},
+}
+
+
 def edit_attributes(signal, request, visit):
     """Edits the attributes of resources, scopes, spans, their events and links, data points, and log records: `visit` is shown each as a KeyValue
     {1: key, 2: AnyValue {1: string ...}}. Those inside maps are part of their value."""
-    for path in _ATTRIBUTES[signal]:
-        request = edit(request, path, visit)
-    return request
+    return edit(request, _ATTRIBUTES[signal], visit)
 
 
-def retain(message, keep, path=ITEMS):
+def retain(message, keep, path=(1, 2, 2)):
     """Takes out the spans, metrics or log records that `keep` does not want, and scopes and resources that have none left; empty: nothing is left."""
     number, *rest = path
 
@@ -119,5 +139,5 @@ def retain(message, keep, path=ITEMS):
         left = retain(part, keep, rest)
         return left if left or left is part else None
 
-    edited = edit(message, (number,), kept)
+    edited = edit(message, {number: END}, kept)
     return edited if edited is message or find(edited, number) is not None else b""

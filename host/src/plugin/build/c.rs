@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use super::project::Project;
 use super::{Built, tool};
-use crate::plugin::sdk::c_sources;
+use crate::plugin::sdk::{Kind, c_sources};
 
 const SDK: &str = "sdk/c";
 /// A small stack: the default takes 16 MiB of the plugin's memory.
@@ -25,7 +25,11 @@ pub(super) fn build(dir: &Path) -> anyhow::Result<Built> {
     let mut compiler = compiler(dir)?;
     compiler.args(FLAGS).arg("-I").arg(SDK).args(own).args(sdk).arg(format!("{SDK}/{world}/{world}_component_type.o"));
     compiler.arg("-o").arg(&module).current_dir(dir);
-    tool::run(&mut compiler, "")?;
+    let export = match project.kind {
+        Kind::Policy => "a policy, which TR_EXPORT names",
+        Kind::Transform => "a transform, which TR_EXPORT_TRANSFORMS names",
+    };
+    tool::run(&mut compiler, "").with_context(|| format!("it does not compile as {export}"))?;
     Built::read(project, &module)
 }
 

@@ -61,8 +61,12 @@ fn encode(module: &[u8], world: &str) -> anyhow::Result<Vec<u8>> {
         true => encoder.adapter(ADAPTS, &wat::parse_str(ADAPTER)?)?,
         false => encoder,
     };
-    let mut encoder = encoder.module(&with_world(module, world)?)?;
-    encoder.encode().context("what was compiled does not fit the contract in wit/plugin.wit")
+    let mut encoder = encoder.module(&with_world(module, world)?).with_context(|| no_fit(world))?;
+    encoder.encode().with_context(|| no_fit(world))
+}
+
+fn no_fit(world: &str) -> String {
+    format!("what was compiled does not fit the world {world} of wit/plugin.wit: does plugin.yaml name the right kind?")
 }
 
 fn with_world(module: &[u8], world: &str) -> anyhow::Result<Vec<u8>> {
