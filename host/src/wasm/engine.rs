@@ -62,9 +62,9 @@ pub(super) fn settings() -> Config {
     config.concurrency_support(false);
     config.epoch_interruption(true);
     config.max_wasm_stack(MAX_WASM_STACK_BYTES);
-    // No toolchain needs these, and each was the subject of advisories. Garbage collection, exceptions, shared memory and stack
-    // switching are not compiled in. Multi-memory stays on: with it off, wasmtime 48 panics on composed components.
-    config.wasm_threads(false).wasm_memory64(false);
+    // No toolchain needs these, and each was the subject of advisories. Garbage collection, exceptions, threads and stack switching
+    // are not compiled in. Multi-memory stays on: with it off, wasmtime 48 panics on composed components.
+    config.wasm_memory64(false);
     config
 }
 
