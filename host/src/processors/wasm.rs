@@ -25,6 +25,8 @@
 //!   By default it is **refused**, so that nothing is lost silently and nothing goes on untransformed: for good if the transform
 //!   said so itself or the request is too large, for now otherwise, so that senders try again while the plugin is mended. `pass`
 //!   lets it go on as it was, `drop` counts it as dropped.
+//! - **A new file is tried first.** It has to answer the last requests that the running version answered; one that it does not answer
+//!   refuses it, and the running version goes on. What it makes otherwise of them is logged and counted.
 //! - Items that a transform took out, or discarded, are counted as dropped with the reason `transform`.
 
 mod settings;
