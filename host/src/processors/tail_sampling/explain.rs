@@ -21,9 +21,22 @@ use crate::wasm::policy::{Columns, Needs};
 
 pub(super) struct Memory(Mutex<Ring>);
 
+#[derive(Default)]
 struct Ring {
-    traces: VecDeque<Remembered>,
+    slices: VecDeque<Slice>,
+    /// In all of them.
+    traces: usize,
+    /// Slices beyond so many traces go, the oldest first.
     max: usize,
+}
+
+/// Traces that were judged together.
+struct Slice {
+    now: u64,
+    occasion: Occasion,
+    roster: Arc<Roster>,
+    traces: Vec<Remembered>,
+    ballots: Vec<Ballot>,
 }
 
 /// A decision.
@@ -31,18 +44,16 @@ struct Remembered {
     id: TraceId,
     digest: Digest,
     bytes: u32,
-    now: u64,
-    occasion: Occasion,
+    /// Its place in the slice as it was judged.
+    place: u32,
     /// The name of the policy that kept it.
     kept: Option<Arc<str>>,
     dropped: bool,
-    roster: Arc<Roster>,
-    votes: Box<[Ballot]>,
 }
 
 /// What one evaluator said of one trace.
-#[derive(Clone)]
 struct Ballot {
+    place: u32,
     leaf: u16,
     said: Said,
 }
@@ -80,16 +91,13 @@ impl Said {
 impl Memory {
     /// Of so many traces; of none: no memory.
     pub(super) fn of(traces: usize) -> Option<Arc<Self>> {
-        (traces > 0).then(|| Arc::new(Self(Mutex::new(Ring { traces: VecDeque::new(), max: traces }))))
+        (traces > 0).then(|| Arc::new(Self(Mutex::new(Ring { max: traces, ..Ring::default() }))))
     }
 
     pub(super) fn resize(&self, traces: usize) {
         let mut ring = self.0.lock();
         ring.max = traces;
-        while ring.traces.len() > traces {
-            ring.traces.pop_front();
-        }
-        ring.traces.shrink_to_fit();
+        ring.make_room();
     }
 
     /// Remembers that no policy wanted these traces while their spans came.
@@ -109,44 +117,54 @@ impl Memory {
         verdicts: &[Verdict],
         names: &Names,
     ) {
-        let mut ballots = ballots(traces.len(), asked);
-        let mut ring = self.0.lock();
-        for ((noted, verdict), votes) in traces.iter().zip(verdicts).zip(&mut ballots) {
-            if occasion == Occasion::Ingest && *verdict == Verdict::NotSampled {
-                continue;
-            }
-            let kept = match verdict {
+        let is_over = |verdict: &Verdict| occasion != Occasion::Ingest || *verdict != Verdict::NotSampled;
+        let judged = traces.iter().zip(verdicts).enumerate().filter(|(_, (_, verdict))| is_over(verdict));
+        let remembered = judged.map(|(place, (noted, verdict))| Remembered {
+            id: noted.id,
+            digest: noted.digest,
+            bytes: noted.bytes,
+            place: place as u32,
+            kept: match verdict {
                 Verdict::Keep(Keep { policy, .. }) => Some(names.get(*policy)),
                 _ => None,
-            };
-            if ring.traces.len() == ring.max {
-                ring.traces.pop_front();
-            }
-            ring.traces.push_back(Remembered {
-                id: noted.id,
-                digest: noted.digest,
-                bytes: noted.bytes,
-                now,
-                occasion,
-                kept,
-                dropped: *verdict == Verdict::Dropped,
-                roster: roster.clone(),
-                votes: std::mem::take(votes).into_boxed_slice(),
-            });
+            },
+            dropped: *verdict == Verdict::Dropped,
+        });
+        let remembered: Vec<_> = remembered.collect();
+        if remembered.is_empty() {
+            return;
+        }
+        let ballots = ballots(asked, |place| verdicts.get(place as usize).is_some_and(is_over));
+        let slice = Slice { now, occasion, roster: roster.clone(), traces: remembered, ballots };
+        let mut ring = self.0.lock();
+        ring.traces += slice.traces.len();
+        ring.slices.push_back(slice);
+        ring.make_room();
+    }
+}
+
+impl Ring {
+    /// What is left are the last `max` traces, and those that were judged with the oldest of them.
+    fn make_room(&mut self) {
+        while let Some(oldest) = self.slices.front().map(|slice| slice.traces.len())
+            && self.traces - oldest >= self.max
+        {
+            self.traces -= oldest;
+            self.slices.pop_front();
         }
     }
 }
 
-/// The answers, by trace instead of by evaluator.
-fn ballots(traces: usize, asked: &[Asked]) -> Vec<Vec<Ballot>> {
-    let mut all = vec![Vec::with_capacity(asked.len()); traces];
+/// The answers on the traces at these places, in one piece: a list for each trace would cost more than all the rest.
+fn ballots(asked: &[Asked], is_wanted: impl Fn(u32) -> bool) -> Vec<Ballot> {
+    let mut all = Vec::with_capacity(asked.iter().map(|asked| asked.candidates.len()).sum());
     for Asked { leaf, candidates, answer, defers } in asked {
         let leaf = u16::try_from(*leaf).unwrap_or(u16::MAX);
         let failed = answer.as_ref().err().map(|failure| {
             let instead = if *defers { Instead::Fallback } else { Instead::Verdict(failure.verdict) };
             (Arc::<str>::from(failure.to_string()), instead)
         });
-        for (at, place) in candidates.iter().enumerate() {
+        for (at, place) in candidates.iter().enumerate().filter(|(_, place)| is_wanted(**place)) {
             let said = match (answer, &failed) {
                 (Ok(votes), _) => Said::Vote {
                     verdict: votes.verdicts.get(at).copied().unwrap_or(0),
@@ -156,11 +174,10 @@ fn ballots(traces: usize, asked: &[Asked]) -> Vec<Vec<Ballot>> {
                 (Err(_), Some((why, instead))) => Said::Failed(why.clone(), *instead),
                 (Err(_), None) => continue,
             };
-            if let Some(ballots) = all.get_mut(*place as usize) {
-                ballots.push(Ballot { leaf, said });
-            }
+            all.push(Ballot { place: *place, leaf, said });
         }
     }
+    all.shrink_to_fit();
     all
 }
 
@@ -168,29 +185,33 @@ impl admin::Explain for Witnesses {
     fn explain(&self, prefix: &str, max: usize) -> Option<Vec<Explanation>> {
         let memory = self.memory.load_full()?;
         let ring = memory.0.lock();
-        let newest = ring.traces.iter().rev();
-        let found = newest.filter(|trace| hex::encode(trace.id.to_bytes()).starts_with(prefix)).take(max);
-        Some(found.map(|trace| trace.explain(&self.id)).collect())
+        let newest =
+            ring.slices.iter().rev().flat_map(|slice| slice.traces.iter().rev().map(move |trace| (slice, trace)));
+        let found = newest.filter(|(_, trace)| hex::encode(trace.id.to_bytes()).starts_with(prefix)).take(max);
+        Some(found.map(|(slice, trace)| slice.explain(trace, &self.id)).collect())
     }
 }
 
-impl Remembered {
-    fn explain(&self, processor: &str) -> Explanation {
-        let Self { digest: Digest { start, end, spans, seen }, .. } = *self;
-        let policies = if self.votes.is_empty() { &[][..] } else { &self.roster.policies };
-        let policies: Vec<_> = policies.iter().map(|(name, rule)| self.vote_of(name, rule)).collect();
-        let decided_by = match (&self.kept, self.dropped) {
+impl Slice {
+    fn explain(&self, trace: &Remembered, processor: &str) -> Explanation {
+        let Digest { start, end, spans, seen } = trace.digest;
+        let ballots = self.ballots.iter().filter(|ballot| ballot.place == trace.place);
+        let votes =
+            Votes { roster: &self.roster, all: ballots.map(|ballot| (ballot.leaf.into(), &ballot.said)).collect() };
+        let policies = if votes.all.is_empty() { &[][..] } else { &self.roster.policies };
+        let policies: Vec<_> = policies.iter().map(|(name, rule)| votes.of_policy(name, rule)).collect();
+        let decided_by = match (&trace.kept, trace.dropped) {
             (Some(policy), _) => Some(policy.to_string()),
             (None, true) => policies.iter().find(|policy| policy.vote == "drop").map(|policy| policy.name.clone()),
             (None, false) => None,
         };
-        let decision = match (&self.kept, self.dropped) {
+        let decision = match (&trace.kept, trace.dropped) {
             (Some(_), _) => "kept",
             (None, true) => "dropped",
             (None, false) => "not sampled",
         };
         Explanation {
-            trace_id: hex::encode(self.id.to_bytes()),
+            trace_id: hex::encode(trace.id.to_bytes()),
             processor: processor.to_owned(),
             decision: decision.to_owned(),
             decided_by,
@@ -199,16 +220,25 @@ impl Remembered {
             start_unix_ns: start,
             duration_ns: end.saturating_sub(start),
             spans,
-            bytes: self.bytes,
+            bytes: trace.bytes,
             error: seen & seen::STATUS[2] != 0,
             root: seen & seen::ROOT != 0,
             policies,
         }
     }
+}
 
+/// What was said of one trace, by evaluator.
+struct Votes<'a> {
+    roster: &'a Roster,
+    all: Vec<(usize, &'a Said)>,
+}
+
+impl Votes<'_> {
     /// A policy's vote, worked out again of what its evaluators said.
-    fn vote_of(&self, name: &str, rule: &Rule) -> PolicyVote {
-        let mut answers = Answers { ballots: self.votes.to_vec(), asked: Vec::new(), needs: Needs::default() };
+    fn of_policy(&self, name: &str, rule: &Rule) -> PolicyVote {
+        let all = self.all.iter().map(|(leaf, said)| (*leaf, (*said).clone())).collect();
+        let mut answers = Answers { all, asked: Vec::new(), needs: Needs::default() };
         let vote = rule.ask(&mut answers, &[0]).first().copied().unwrap_or(Vote::Missing);
         let casts: Vec<_> = answers.asked.iter().map(|leaf| self.cast(*leaf)).collect();
         let was_asked = casts.is_empty() || casts.iter().any(|cast| cast.vote != NOT_ASKED);
@@ -222,10 +252,6 @@ impl Remembered {
         PolicyVote { name: name.to_owned(), vote: vote.to_owned(), casts }
     }
 
-    fn ballot(&self, leaf: usize) -> Option<&Said> {
-        self.votes.iter().find(|ballot| usize::from(ballot.leaf) == leaf).map(|ballot| &ballot.said)
-    }
-
     fn cast(&self, at: usize) -> Cast {
         let leaf = self.roster.leaves.get(at).cloned().unwrap_or_default();
         let mut cast = Cast {
@@ -236,7 +262,7 @@ impl Remembered {
             vote: NOT_ASKED.to_owned(),
             ..Cast::default()
         };
-        match self.ballot(at) {
+        match self.all.iter().find(|(leaf, _)| *leaf == at).map(|(_, said)| *said) {
             None => {}
             Some(Said::Vote { verdict, threshold, reason }) => {
                 word(*verdict).clone_into(&mut cast.vote);
@@ -268,7 +294,7 @@ fn word(verdict: u8) -> &'static str {
 
 /// The evaluators' answers of then, on one trace.
 struct Answers {
-    ballots: Vec<Ballot>,
+    all: Vec<(usize, Said)>,
     /// Which were looked at.
     asked: Vec<usize>,
     needs: Needs,
@@ -280,7 +306,7 @@ impl Answers {
         if !self.asked.contains(&leaf) {
             self.asked.push(leaf);
         }
-        self.ballots.iter().find(|ballot| usize::from(ballot.leaf) == leaf).map(|ballot| &ballot.said)
+        self.all.iter().find(|(of, _)| *of == leaf).map(|(_, said)| said)
     }
 }
 
@@ -383,7 +409,27 @@ mod tests {
 
         add(&[noted(0xc3), noted(0xd4)]);
         assert!(witnesses.explain("a1", 10).unwrap().is_empty(), "the ring has room for two");
+        assert_eq!(witnesses.explain("", 10).unwrap().len(), 2);
         witnesses.remember(0);
         assert!(witnesses.explain("c3", 10).is_none());
+    }
+
+    /// Traces that are looked at as their spans come are looked at again, unless they are kept or dropped.
+    #[test]
+    fn what_is_not_over_is_not_remembered() {
+        let names = Names::default();
+        let last = Keep { policy: names.number("last"), grounds: Grounds::default() };
+        let witnesses = Witnesses::new("tail_sampling".to_owned(), 10);
+        let add = |verdicts: [Verdict; 2]| {
+            let memory = witnesses.memory.load_full().unwrap();
+            memory.add(7, Occasion::Ingest, &roster(), &[noted(0xa1), noted(0xb2)], &asked(), &verdicts, &names);
+        };
+        add([Verdict::NotSampled, Verdict::NotSampled]);
+        assert!(witnesses.explain("", 10).unwrap().is_empty());
+        add([Verdict::NotSampled, Verdict::Keep(last)]);
+        let told = witnesses.explain("", 10).unwrap();
+        let [told] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((told.trace_id.starts_with("b2"), told.decided_by.as_deref()), (true, Some("last")));
+        assert_eq!(told.policies[0].casts[0].reason.as_deref(), Some("why not"), "its own vote");
     }
 }

@@ -70,7 +70,8 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Explain {
-    /// The last so many decisions, with all votes: about 100 B and 24 B a vote each. 0: none.
+    /// The last so many decisions, and those that were made with the oldest of them, with all votes: about 70 B and 32 B a vote each.
+    /// 0: none.
     pub traces: u64,
 }
 
