@@ -17,8 +17,17 @@ pub(crate) fn number(out: &mut String, value: f64) -> Option<()> {
     Some(())
 }
 
-/// Writes a string: `<`, `>` and `&` are escaped too.
+/// Writes a string as OTLP/JSON has it: `<`, `>` and `&` are escaped too.
 pub(crate) fn string(out: &mut String, text: &str) {
+    quoted(out, text, |char| is_escaped(char) || matches!(char, '<' | '>' | '&'));
+}
+
+/// Writes a string in which nothing is escaped for HTML's sake.
+pub(crate) fn plain_string(out: &mut String, text: &str) {
+    quoted(out, text, is_escaped);
+}
+
+fn quoted(out: &mut String, text: &str, is_escaped: impl Fn(char) -> bool) {
     out.push('"');
     let mut from = 0;
     for (at, special) in text.match_indices(is_escaped) {
@@ -33,7 +42,7 @@ pub(crate) fn string(out: &mut String, text: &str) {
 }
 
 fn is_escaped(char: char) -> bool {
-    matches!(char, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}')
+    matches!(char, '"' | '\\' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}')
 }
 
 fn escape(out: &mut String, char: char) {
