@@ -21,8 +21,15 @@ fn main() {
     let redact = root.join("examples/plugins/redact");
 
     // Not `plugins` itself: whatever else appears in there would make each build run this again.
-    for source in ["plugins/Cargo.toml", "plugins/Cargo.lock", "plugins/policies", "plugins/hostile", "sdk/rust", "wit"]
-    {
+    for source in [
+        "plugins/Cargo.toml",
+        "plugins/Cargo.lock",
+        "plugins/shared",
+        "plugins/policies",
+        "plugins/hostile",
+        "sdk/rust",
+        "wit",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     for source in ["host/otlp/src", "host/otlp/Cargo.toml", "examples/plugins/redact"] {

@@ -1,13 +1,12 @@
 //! Samples traces in which a span or resource has a string attribute with one of the given values, or matching one of the
 //! given expressions. A value is matched once per batch, however many spans have it.
 
-mod re2;
-
 use std::collections::HashSet;
 
 use regex::bytes::RegexSet;
 use serde::Deserialize;
 use tailrace_sdk::{Batch, Diagnostics, Memo, Needs, Policy, Value, Votes};
+use tailrace_shared::re2;
 
 use crate::span_or_resource::{self, Place};
 

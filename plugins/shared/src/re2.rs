@@ -3,7 +3,7 @@
 //! (`/users/{id}`), a bracket or `&&` within a class too, and there are `\Q…\E` and `\C`.
 
 /// The expression that matches what RE2 takes `pattern` for. What RE2 refuses stays as it is or is refused by `regex`.
-pub(super) fn to_rust(pattern: &str) -> String {
+pub fn to_rust(pattern: &str) -> String {
     let mut rust = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
     let mut in_class = false;

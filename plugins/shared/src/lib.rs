@@ -1,0 +1,5 @@
+//! What several of the plugins that ship with the host have in common.
+
+pub mod any_value;
+pub mod matching;
+pub mod re2;
