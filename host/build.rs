@@ -1,7 +1,7 @@
 //! Builds the plugins that the host embeds, so that plain `cargo build` and `cargo test` are all there is to type.
 //!
 //! They are a cargo workspace of their own, for another target and with other flags: a nested cargo builds it in
-//! `<target>/plugins`. Leaves `policies.wasm` and, for tests, `hostile.wasm` in `OUT_DIR`.
+//! `<target>/plugins`. Leaves what the host embeds and, for tests, `hostile.wasm` in `OUT_DIR`.
 
 use std::env;
 use std::ffi::OsStr;
@@ -21,15 +21,10 @@ fn main() {
     let redact = root.join("examples/plugins/redact");
 
     // Not `plugins` itself: whatever else appears in there would make each build run this again.
-    for source in [
-        "plugins/Cargo.toml",
-        "plugins/Cargo.lock",
-        "plugins/shared",
-        "plugins/policies",
-        "plugins/hostile",
-        "sdk/rust",
-        "wit",
-    ] {
+    for source in ["Cargo.toml", "Cargo.lock", "shared", "policies", "transforms", "hostile"] {
+        println!("cargo::rerun-if-changed={}", plugins.join(source).display());
+    }
+    for source in ["sdk/rust", "wit"] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     for source in ["host/otlp/src", "host/otlp/Cargo.toml", "examples/plugins/redact"] {
@@ -42,7 +37,7 @@ fn main() {
     let target_dir = target_root(&out).join("plugins");
     build(&plugins, &target_dir);
     build(&redact, &target_dir);
-    for name in ["policies", "hostile"] {
+    for name in ["policies", "transforms", "hostile"] {
         let built = target_dir.join(TARGET).join("release").join(format!("tailrace_{name}.wasm"));
         copy_if_changed(&built, &out.join(format!("{name}.wasm")));
     }

@@ -11,6 +11,7 @@ use tailrace::config::ComponentId;
 use tailrace::host::Host;
 use tailrace::pipeline::Cx;
 use tailrace::telemetry::Metrics;
+use tailrace::wasm::Embedded;
 use tailrace::wasm::policy::{Column, Columns, Policies, PolicySpec};
 
 const SPANS: u32 = 20;
@@ -27,7 +28,7 @@ fn cx() -> Cx {
 }
 
 fn policies(cx: &Cx, kinds: &[(&str, Value)]) -> Policies {
-    let plugin = cx.host.wasm.embedded().expect("the embedded plugin works");
+    let plugin = cx.host.wasm.embedded(Embedded::Policies).expect("the embedded plugin works");
     let spec = |(kind, config): &(&str, Value)| PolicySpec::new(*kind, plugin.clone(), *kind, config.clone());
     match Policies::new(kinds.iter().map(spec).collect(), cx) {
         Ok(policies) => policies,

@@ -13,6 +13,7 @@ mod bindings;
 mod breaker;
 mod cache;
 mod call;
+mod counters;
 mod engine;
 mod files;
 mod metrics;
@@ -40,8 +41,23 @@ pub use plugin::{Inspected, Kind, Manifest, ManifestKind, Plugin, PluginError};
 pub use reload::{Checked, Outcome, Reload};
 pub use ring::Bounds;
 
-/// The policies that ship with the host; built by `build.rs`.
-const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policies.wasm"));
+/// A component that ships with the host; built by `build.rs`. It is compiled when a configuration first asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Embedded {
+    /// The sampling policies.
+    Policies,
+    /// The transforms that need no OTTL.
+    Transforms,
+}
+
+impl Embedded {
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Policies => include_bytes!(concat!(env!("OUT_DIR"), "/policies.wasm")),
+            Self::Transforms => include_bytes!(concat!(env!("OUT_DIR"), "/transforms.wasm")),
+        }
+    }
+}
 
 /// The plugin engine of the process. It starts when the first plugin is loaded.
 #[derive(Default)]
@@ -61,9 +77,9 @@ impl Wasm {
         Self { counts: true, ..Self::default() }
     }
 
-    /// The policies that ship with the host.
-    pub fn embedded(&self) -> Result<Arc<Plugin>, PluginError> {
-        self.plugin(plugin::Source::embedded(EMBEDDED))
+    /// A component that ships with the host.
+    pub fn embedded(&self, component: Embedded) -> Result<Arc<Plugin>, PluginError> {
+        self.plugin(plugin::Source::embedded(component.bytes()))
     }
 
     /// The plugin in the file `path`. With a `digest` (`sha256:…`, or the hex alone) no other file is taken.

@@ -31,106 +31,31 @@
 
 mod settings;
 
-use std::sync::{Arc, Weak};
-
-use parking_lot::Mutex;
-
-use self::settings::OnError;
 pub use self::settings::Settings;
+use super::pooled::Pooled;
 use crate::config::{Fault, Path};
-use crate::pipeline::{Batch, BuildError, Cx, Next, Processor, Refusal, RefusalKind, Signal};
-use crate::telemetry::Counter;
-use crate::telemetry::items::{ProcessorItems, dropped};
-use crate::wasm::transform::{Outcome, Pool, Reason, TransformFailure};
+use crate::pipeline::{Batch, BuildError, Cx, Next, Processor, Refusal};
+use crate::wasm::transform::Pool;
 
 /// The processor.
-pub struct WasmProcessor {
-    pool: Arc<Pool>,
-    /// Where other pipelines find the pool.
-    _slot: Arc<Slot>,
-    on_error: OnError,
-    items: ProcessorItems,
-    dropped_by_transform: Counter,
-    dropped_by_failure: Counter,
-}
+pub struct WasmProcessor(Pooled);
 
 impl Processor for WasmProcessor {
     const TYPE: &'static str = "wasm";
     type Settings = Settings;
 
     fn new(settings: Settings, cx: &Cx) -> Result<Self, BuildError> {
-        let signal = cx.signal.unwrap_or(Signal::Traces);
-        let id = cx.id.to_string();
-        let counter = |reason| {
-            let counter = dropped(&cx.metrics, &id, signal, reason);
-            counter.add(0);
-            counter
-        };
-        let (slot, pool) = shared_pool(&settings, cx)?;
-        Ok(Self {
-            pool,
-            _slot: slot,
-            on_error: settings.on_error,
-            items: ProcessorItems::new(cx, signal),
-            dropped_by_transform: counter("transform"),
-            dropped_by_failure: counter("transform_failure"),
-        })
+        let written = serde_json::to_string(&settings).map_err(BuildError::new)?;
+        Ok(Self(Pooled::new(cx, &written, settings.on_error, || start_pool(&settings, cx))?))
     }
 
-    async fn process(&self, mut batch: Batch, next: &Next) -> Result<(), Refusal> {
-        let outcome = match self.pool.apply(batch.signal, batch.data.clone()).await {
-            Ok(outcome) => outcome,
-            Err(failure) => match self.on_error {
-                OnError::Pass => Outcome::Unchanged,
-                OnError::Refuse => {
-                    self.items.refused.add(batch.items as u64);
-                    return Err(refusal(&failure));
-                }
-                OnError::Drop => {
-                    self.dropped_by_failure.add(batch.items as u64);
-                    return Ok(());
-                }
-            },
-        };
-        self.items.accepted.add(batch.items as u64);
-        match outcome {
-            Outcome::Unchanged => {}
-            Outcome::Discarded => {
-                self.dropped_by_transform.add(batch.items as u64);
-                return Ok(());
-            }
-            Outcome::Replaced { data, items } => {
-                self.dropped_by_transform.add(batch.items.saturating_sub(items) as u64);
-                batch = Batch { metadata: batch.metadata, ..Batch::new(batch.signal, data.into(), items) };
-            }
-        }
-        next.consume(batch).await
+    async fn process(&self, batch: Batch, next: &Next) -> Result<(), Refusal> {
+        self.0.process(batch, next).await
     }
 
     fn describe(&self) -> Vec<String> {
-        let current = self.pool.current();
-        let plugin = current.plugin();
-        vec![format!("{}@sha256:{}", plugin.name, plugin.digest)]
+        self.0.describe()
     }
-}
-
-/// The pool of this id and these settings, if a pipeline has it already.
-#[derive(Default)]
-struct Slot(Mutex<Weak<Pool>>);
-
-fn shared_pool(settings: &Settings, cx: &Cx) -> Result<(Arc<Slot>, Arc<Pool>), BuildError> {
-    // With the settings in its name, a reload that changes them makes a new one beside that which drains.
-    let name = format!("{} {}", cx.id, serde_json::to_string(settings).map_err(BuildError::new)?);
-    let slot = cx.host.shared.get_or_make(&name, Slot::default);
-    let mut held = slot.0.lock();
-    if let Some(pool) = held.upgrade() {
-        drop(held);
-        return Ok((slot, pool));
-    }
-    let pool = Arc::new(start_pool(settings, cx)?);
-    *held = Arc::downgrade(&pool);
-    drop(held);
-    Ok((slot, pool))
 }
 
 fn start_pool(settings: &Settings, cx: &Cx) -> Result<Pool, BuildError> {
@@ -138,14 +63,6 @@ fn start_pool(settings: &Settings, cx: &Cx) -> Result<Pool, BuildError> {
     let spec = settings.spec(cx).map_err(|fault| wrong(vec![fault]))?;
     let at = Path::root().join("config");
     Pool::start(spec, &at, settings.threads(), settings.max_wait.0, cx).map_err(wrong)
-}
-
-fn refusal(failure: &TransformFailure) -> Refusal {
-    let kind = match failure.reason {
-        Reason::Error | Reason::TooLarge => RefusalKind::Permanent,
-        _ => RefusalKind::Retry { after: None },
-    };
-    Refusal { kind, ..Refusal::retry(format!("the transform gave no answer: {failure}")) }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Plugin;
 use super::call::Reason;
+use super::counters::Counters;
 use super::policy::Votes;
 use crate::pipeline::Cx;
 use crate::telemetry::metrics::{Desc, Lease};
@@ -36,7 +37,7 @@ const COMPILE: Desc =
     Desc { name: "tailrace_plugin_compile_duration", unit: "s", help: "Time that it took to get the code." };
 const CACHE_HITS: Desc =
     Desc { name: "tailrace_plugin_code_cache_hits", unit: "{load}", help: "Loads that found their code in the cache." };
-const CUSTOM: Desc = Desc { name: "tailrace_plugin_counter", unit: "", help: "Counters that plugins keep." };
+pub(super) const CUSTOM: Desc = Desc { name: "tailrace_plugin_counter", unit: "", help: "Counters that plugins keep." };
 const CANARY_TRACES: Desc = Desc {
     name: "tailrace_plugin_canary_traces",
     unit: "{trace}",
@@ -116,8 +117,7 @@ pub(super) struct GuestMetrics {
     pub(super) memory: Gauge,
     high_water: Gauge,
     recycled: [Counter; 2],
-    /// In the order of the plugin's description.
-    pub(super) counters: Vec<Counter>,
+    pub(super) counters: Counters,
     _leases: Vec<Lease>,
 }
 
@@ -132,7 +132,7 @@ impl GuestMetrics {
             memory: series.gauge(MEMORY),
             high_water: series.gauge(HIGH_WATER),
             recycled: ["failure", "memory"].map(|why| series.counter(RECYCLED, &[("why", why)])),
-            counters: counters.iter().map(|name| series.counter(CUSTOM, &[("counter", name)])).collect(),
+            counters: Counters::single(counters.iter().map(|name| series.counter(CUSTOM, &[("counter", name)]))),
             _leases: series.leases,
         }
     }

@@ -9,9 +9,10 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::tailrace::plugin::host::{self, Level};
+use super::counters::Counters;
 use super::wasi;
 use crate::host::Host;
-use crate::telemetry::{Counter, Gauge};
+use crate::telemetry::Gauge;
 
 /// The data of a store.
 pub(super) struct State {
@@ -20,12 +21,11 @@ pub(super) struct State {
     pub(super) memory: MemoryAccount,
     pub(super) log: Arc<GuestLog>,
     pub(super) deadline: Deadline,
-    /// In the order of the plugin's description.
-    counters: Vec<Counter>,
+    counters: Counters,
 }
 
 impl State {
-    pub(super) fn new(memory: MemoryAccount, log: Arc<GuestLog>, counters: Vec<Counter>) -> Self {
+    pub(super) fn new(memory: MemoryAccount, log: Arc<GuestLog>, counters: Counters) -> Self {
         let wasi = wasi::context(&log);
         Self { table: ResourceTable::new(), wasi, memory, log, deadline: Deadline::default(), counters }
     }
@@ -43,9 +43,7 @@ impl host::Host for State {
     }
 
     fn counter_add(&mut self, id: u32, delta: u32) {
-        if let Some(counter) = self.counters.get(id as usize) {
-            counter.add(u64::from(delta));
-        }
+        self.counters.add(id, delta);
     }
 }
 

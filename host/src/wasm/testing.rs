@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Value, json};
 
 use super::policy::{Columns, Limits, OnError, Policies, PolicySpec};
-use super::{Plugin, Wasm};
+use super::{Embedded, Plugin, Wasm};
 use crate::config::ComponentId;
 use crate::host::Host;
 use crate::pipeline::Cx;
@@ -57,7 +57,7 @@ pub(super) fn hostile() -> Arc<Plugin> {
 
 pub(super) fn embedded() -> Arc<Plugin> {
     static EMBEDDED_PLUGIN: LazyLock<Arc<Plugin>> =
-        LazyLock::new(|| WASM.embedded().expect("the embedded plugin works"));
+        LazyLock::new(|| WASM.embedded(Embedded::Policies).expect("the embedded plugin works"));
     EMBEDDED_PLUGIN.clone()
 }
 

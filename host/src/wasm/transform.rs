@@ -34,6 +34,7 @@ use crate::pipeline::{Cx, Signal};
 use crate::telemetry::Metrics;
 
 pub use super::call::Reason;
+pub use super::counters::Series;
 pub use pool::Pool;
 
 /// A transform to be configured.
@@ -49,6 +50,8 @@ pub struct TransformSpec {
     pub config: serde_json::Value,
     /// What it may take.
     pub limits: TransformLimits,
+    /// Metrics that show what the plugin counts for it.
+    pub series: &'static [Series],
 }
 
 /// What a transform may take, and when it is given up on.
@@ -200,7 +203,7 @@ impl Transform {
                 unlogged: 0,
             }),
             metrics: TransformMetrics::new(&spec.plugin, &spec.name, cx),
-            guest_metrics: GuestMetrics::new(&spec.plugin, &spec.plugin.transform_counters, cx),
+            guest_metrics: guest_metrics(&spec, cx),
             host: cx.host.clone(),
             spec,
         };
@@ -219,7 +222,16 @@ impl Transform {
         self.idle.lock().iter().map(Instance::instructions).sum()
     }
 
-    /// Shows it a request of `items` that has passed the check of its signal.
+    /// Whether it has anything to do with requests of that signal: it is shown an empty one, which is counted nowhere.
+    pub fn accepts(&self, signal: Signal) -> Result<(), String> {
+        match off_runtime(|| self.try_apply(signal, &[], Instant::now())) {
+            Ok(_) => Ok(()),
+            Err((Reason::Error, message)) => Err(message),
+            Err((reason, message)) => Err(format!("{reason}: {message}")),
+        }
+    }
+
+    /// Shows it a request that has passed the check of its signal.
     pub fn apply(&self, signal: Signal, request: &[u8]) -> Result<Outcome, TransformFailure> {
         let now = Instant::now();
         if !self.health.lock().breaker.admits(now) {
@@ -306,6 +318,13 @@ impl Transform {
         }
         TransformFailure { reason, message }
     }
+}
+
+fn guest_metrics(spec: &TransformSpec, cx: &Cx) -> GuestMetrics {
+    let names = &spec.plugin.transform_counters;
+    let mut metrics = GuestMetrics::new(&spec.plugin, names, cx);
+    metrics.counters.show(names, spec.series, &spec.name, &spec.config, cx);
+    metrics
 }
 
 #[cfg(test)]

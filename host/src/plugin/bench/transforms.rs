@@ -70,6 +70,7 @@ impl Bench {
                 request_bytes: REQUEST_BYTES,
                 ..TransformLimits::default()
             },
+            series: &[],
         };
         let sizes = self.requests()?;
         let (mut samples, upkeep) = time(&spec, self.signal, &sizes)?;

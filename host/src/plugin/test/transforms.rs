@@ -58,6 +58,7 @@ impl Runner<'_> {
             kind,
             config: self.config(case),
             limits: TransformLimits { log_lines_per_second: LOG_LINES_PER_SECOND, ..TransformLimits::default() },
+            series: &[],
         };
         let outcome = match Transform::new(spec, cx) {
             Ok(transform) => transform.apply(signal, &input).map_err(|failure| failure.to_string()),

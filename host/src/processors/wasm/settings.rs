@@ -5,6 +5,7 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::pooled::OnError;
 use crate::config::{Check, Duration, Fault, Path};
 use crate::pipeline::Cx;
 use crate::wasm::module::{Module, Remote};
@@ -51,19 +52,6 @@ impl Default for Settings {
             limits: Limits::default(),
         }
     }
-}
-
-/// What becomes of a request that the transform has no answer to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnError {
-    /// It goes on as it was.
-    Pass,
-    /// The sender is told, and still has it.
-    #[default]
-    Refuse,
-    /// It is counted as dropped.
-    Drop,
 }
 
 /// What a transform may take; unset ones are [`TransformLimits::default`].
@@ -189,6 +177,7 @@ impl Settings {
             kind,
             config: self.config.clone(),
             limits: self.limits.limits(),
+            series: &[],
         })
     }
 

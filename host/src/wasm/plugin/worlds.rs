@@ -10,6 +10,7 @@ use super::{PluginError, first_line, new_store, panic_text, ticks};
 use crate::wasm::bindings::SamplerPre;
 use crate::wasm::bindings::tailrace::plugin::types::Description;
 use crate::wasm::bindings::transforms::TransformsPre;
+use crate::wasm::counters::Counters;
 use crate::wasm::engine::{Runtime, off_runtime};
 use crate::wasm::state::{GuestLog, MemoryAccount, State};
 
@@ -64,7 +65,7 @@ fn ask(
     work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Description> + Send,
 ) -> Result<Description, PluginError> {
     let log = GuestLog::new(name, DESCRIBE_LINES_PER_SECOND);
-    let state = State::new(MemoryAccount::new(DESCRIBE_MEMORY_BYTES, None), log.clone(), Vec::new());
+    let state = State::new(MemoryAccount::new(DESCRIBE_MEMORY_BYTES, None), log.clone(), Counters::default());
     let ask = || {
         let mut store = new_store(runtime, state);
         let ticks = ticks(DESCRIBE_TIME);

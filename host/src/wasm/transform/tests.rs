@@ -11,7 +11,14 @@ fn spec(kind: &str) -> TransformSpec {
         apply_per_mib: Duration::ZERO,
         ..TransformLimits::default()
     };
-    TransformSpec { name: format!("wasm/{kind}"), plugin: hostile(), kind: kind.to_owned(), config: json!({}), limits }
+    TransformSpec {
+        name: format!("wasm/{kind}"),
+        plugin: hostile(),
+        kind: kind.to_owned(),
+        config: json!({}),
+        limits,
+        series: &[],
+    }
 }
 
 /// A request of `items` empty spans, in one scope.

@@ -14,7 +14,7 @@ use crate::processors::tail_sampling::settings::{CanaryPolicy, Frame, Kind, Poli
 use crate::recording::Leaf;
 use crate::wasm::module::Remote;
 use crate::wasm::policy::{OnError, Policies, PolicyProblem, PolicySpec};
-use crate::wasm::{Plugin, PluginError};
+use crate::wasm::{Embedded, Plugin, PluginError};
 
 /// The settings' check knows that no policy falls back on itself; this bounds what a chain of them may cost.
 pub(super) const MAX_FALLBACKS: usize = 16;
@@ -133,7 +133,7 @@ impl<'a> Leaves<'a> {
 
     fn standard(&mut self, policy: &Policy, name: &str, path: &Path) -> Rule {
         let path = path.join(&policy.kind);
-        let Some(plugin) = self.plugin("", &path, |cx| cx.host.wasm.embedded()) else { return Rule::Leaf(0) };
+        let Some(plugin) = self.plugin("", &path, |cx| cx.host.wasm.embedded(Embedded::Policies)) else { return Rule::Leaf(0) };
         let spec = PolicySpec {
             whole_size: policy.kind == "bytes_limiting",
             ..PolicySpec::new(self.unique(name), plugin, policy.kind.clone(), policy.config(self.frame))

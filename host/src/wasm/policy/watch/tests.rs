@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::wasm::testing::{Dir, HOSTILE, columns, count, cx, spec};
-use crate::wasm::{EMBEDDED, Wasm};
+use crate::wasm::{Embedded, Wasm};
 
 const QUICKLY: Duration = Duration::from_millis(10);
 
@@ -66,7 +66,7 @@ fn what_fails_keeps_the_old_one_and_the_next_change_counts() {
     dir.file("p.wasm", b"not WebAssembly");
     wait("the first failure", || (outcomes(&cx, "failure") == 1).then_some(()));
     // Loads, but offers no kind of that name.
-    dir.file("p.wasm", EMBEDDED);
+    dir.file("p.wasm", Embedded::Policies.bytes());
     wait("the second failure", || (outcomes(&cx, "failure") == 2).then_some(()));
     assert!(watch.take().is_none());
     dir.file("p.wasm", &variant(b"2"));
@@ -127,7 +127,7 @@ fn checking_now_says_what_came_of_each_file() {
 
     // One works and is swapped for although the other does not.
     dir.file("one.wasm", &variant(b"new"));
-    dir.file("two.wasm", EMBEDDED);
+    dir.file("two.wasm", Embedded::Policies.bytes());
     let checked = cx.host.wasm.check_now();
     assert_eq!((checked[0].component.as_str(), checked[0].policies[0].as_str()), ("tail_sampling", "a"));
     let Outcome::Swapped { from, to, tried, disagreements } = &checked[0].outcome else { panic!("{checked:?}") };
@@ -153,7 +153,7 @@ fn checking_now_says_what_came_of_each_file() {
 #[test]
 fn disagreements_are_told_and_recording_goes_on() {
     let (cx, dir) = (cx(), Dir::new());
-    let path = dir.file("p.wasm", EMBEDDED);
+    let path = dir.file("p.wasm", Embedded::Policies.bytes());
     let plugin = cx.host.wasm.load(&path, None).expect("a good plugin");
     // The hostile component has a kind of that name too, which votes for nothing.
     let mut specs = vec![spec(&plugin, "always_sample", json!({}))];

@@ -8,7 +8,14 @@ use crate::wasm::transform::TransformLimits;
 
 fn spec(kind: &str) -> TransformSpec {
     let limits = TransformLimits { apply: Duration::from_millis(50), ..TransformLimits::default() };
-    TransformSpec { name: "wasm".to_owned(), plugin: hostile(), kind: kind.to_owned(), config: json!({}), limits }
+    TransformSpec {
+        name: "wasm".to_owned(),
+        plugin: hostile(),
+        kind: kind.to_owned(),
+        config: json!({}),
+        limits,
+        series: &[],
+    }
 }
 
 /// A request of one empty span.

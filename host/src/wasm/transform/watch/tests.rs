@@ -21,7 +21,7 @@ fn request(spans: u8) -> Rope {
 fn pool(dir: &Dir, kind: &str, config: serde_json::Value, cx: &Cx) -> Pool {
     let plugin = cx.host.wasm.load(&dir.file("t.wasm", HOSTILE), None).expect("a good plugin");
     let limits = TransformLimits::default();
-    let spec = TransformSpec { name: "wasm".to_owned(), plugin, kind: kind.to_owned(), config, limits };
+    let spec = TransformSpec { name: "wasm".to_owned(), plugin, kind: kind.to_owned(), config, limits, series: &[] };
     Pool::start(spec, &Path::root(), 1, Duration::from_secs(30), cx).expect("a good configuration")
 }
 
