@@ -88,6 +88,47 @@ fn policies(hostile: &Path) -> String {
     )
 }
 
+/// Buckets, averages, windows and budgets are recorded with what they hold, and a replay goes on from there.
+#[tokio::test]
+async fn what_policies_count_replays_exactly() {
+    let backend = Backend::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let policies = "      - {name: limit, type: rate_limiting, rate_limiting: {spans_per_second: 200}}
+      - {name: bytes, type: bytes_limiting, bytes_limiting: {bytes_per_second: 40000}}
+      - {name: new, type: novelty, novelty: {keys: [name, status], window_seconds: 1}}
+      - {name: shared-out, type: dynamic, dynamic: {keys: [user.email, status], traces_per_second: 20}}
+      - name: budget
+        type: composite
+        composite:
+          mode: documented
+          max_total_spans_per_second: 400
+          policy_order: [errors, rest]
+          composite_sub_policy:
+            - {name: rest, type: probabilistic, probabilistic: {sampling_percentage: 50}}
+            - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+          rate_allocation: [{policy: errors, percent: 50}]
+";
+    let yaml = config(backend.address(), folder.path(), policies, "    tracestate: true\n");
+    let host = Setup::new(yaml).start().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let load = load(&host, &stop);
+    host.wait_for_metric("otelcol_processor_tail_sampling_global_count_traces_sampled", &[], 500.0).await;
+    let recording = folder.path().join("r.tlrec");
+    let recording = recording.to_str().expect("UTF-8");
+    let capture = ["capture", "--output", recording, "--duration", "1m", "--max-traces", "2000"];
+    assert!(!stdout(&tailrace(folder.path(), &capture).await).contains("truncated"));
+    let whole = host.folder().join("config.yaml");
+    let replay = ["plugin", "replay", "--recording", recording, "--format", "json", "--processor-config"];
+    let report = json(&tailrace(folder.path(), &[&replay[..], &[whole.to_str().expect("UTF-8")]].concat()).await);
+    assert_eq!(report["disagreements"], 0, "{report:#}");
+    for sums in ["kept", "dropped"] {
+        assert!(report["sides"][0][sums]["traces"].as_u64() > Some(10), "{report:#}");
+    }
+    stop.store(true, Ordering::Relaxed);
+    load.await.expect("no panic");
+    assert!(host.stop().await.status.success());
+}
+
 #[tokio::test]
 async fn a_capture_under_load_replays_exactly() {
     let backend = Backend::start().await;

@@ -2,28 +2,23 @@
 //!
 //! One host runs them all side by side, a pipeline each; the exporter of a pipeline has the policy's name in a header.
 
+mod cases;
+mod options;
+
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tailrace_otlp::Signal;
 use tailrace_tests::backend::{Backend, Received};
 use tailrace_tests::host::{Host, Setup, run};
-use tailrace_tests::telemetry::{Trace, number, spans, text, trace_request};
+use tailrace_tests::telemetry::{Trace, spans, text, trace_request};
 use tailrace_tests::{data, eventually};
 
+use self::cases::{all_but, cases, traces};
 use crate::yaml;
-
-fn flag(key: &str, value: bool) -> KeyValue {
-    KeyValue {
-        key: key.to_owned(),
-        value: Some(AnyValue { value: Some(Value::BoolValue(value)) }),
-        ..KeyValue::default()
-    }
-}
 
 /// A host with a pipeline for each: a name, and the options of its `tail_sampling`, in lines with four spaces in front.
 async fn host(backend: &Backend, processors: &[(&str, String)]) -> Host {
@@ -73,139 +68,6 @@ fn numbers(spans: &[Span]) -> Vec<u128> {
     ids
 }
 
-/// The traces that the policies below decide about. All have four spans unless it says otherwise.
-fn traces() -> Vec<Vec<Span>> {
-    let with = |id, attribute| Trace::new(id).with(attribute).build();
-    let stated = |id, state: &str| {
-        let mut spans = Trace::new(id).build();
-        state.clone_into(&mut spans[2].trace_state);
-        spans
-    };
-    let mut flagged = Trace::new(13).build();
-    flagged[3].flags = 0x101;
-    vec![
-        Trace::new(1).build(),
-        Trace::new(2).lasting(6_000).build(),
-        Trace::new(3).lasting(11_000).build(),
-        with(4, number("retries", 75)),
-        with(5, number("retries", 101)),
-        Trace::new(6).error().build(),
-        with(7, text("tier", "gold")),
-        with(8, text("tier", "golden")),
-        Trace::new(9).spans(1).build(),
-        Trace::new(10).spans(21).build(),
-        stated(11, "vendor=a,plan=pro"),
-        stated(12, "vendor=a,plan=free"),
-        flagged,
-        with(14, flag("keep", true)),
-        with(15, flag("keep", false)),
-        with(16, text("url.path", "/health")),
-    ]
-}
-
-const ALL: [u128; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
-
-fn all_but(left_out: &[u128]) -> Vec<u128> {
-    ALL.into_iter().filter(|id| !left_out.contains(id)).collect()
-}
-
-/// Name, the policy after its name, and the traces that it keeps.
-fn cases() -> Vec<(&'static str, String, Vec<u128>)> {
-    let bytes = trace_request(Trace::new(1).build()).encoded_len();
-    let case = |name, policy: &str, kept: &[u128]| (name, policy.to_owned(), kept.to_vec());
-    let sub = "rate_allocation: [{policy: gold, percent: 50}, {policy: rest, percent: 50}], composite_sub_policy: [\
-               {name: gold, type: string_attribute, string_attribute: {key: tier, values: [gold, golden]}}, \
-               {name: rest, type: always_sample}]";
-    vec![
-        case("everything", "type: always_sample", &ALL),
-        case("slow", "type: latency, latency: {threshold_ms: 5000}", &[2, 3]),
-        case("slow-not-too-slow", "type: latency, latency: {threshold_ms: 5000, upper_threshold_ms: 10000}", &[2]),
-        case(
-            "numbers",
-            "type: numeric_attribute, numeric_attribute: {key: retries, min_value: 50, max_value: 100}",
-            &[4],
-        ),
-        case("from-fifty", "type: numeric_attribute, numeric_attribute: {key: retries, min_value: 50}", &[4, 5]),
-        case(
-            "other-numbers",
-            "type: numeric_attribute, numeric_attribute: {key: retries, min_value: 50, max_value: 100, invert_match: true}",
-            &all_but(&[4]),
-        ),
-        // The ids are small numbers; what their hashes are is what the golden values of the policy's tests say.
-        case("nothing", "type: probabilistic, probabilistic: {sampling_percentage: 0}", &[]),
-        case("whole-share", "type: probabilistic, probabilistic: {sampling_percentage: 100, hash_salt: pepper}", &ALL),
-        case("failed", "type: status_code, status_code: {status_codes: [ERROR]}", &[6]),
-        case("any-status", "type: status_code, status_code: {status_codes: [ERROR, UNSET]}", &ALL),
-        case("gold", "type: string_attribute, string_attribute: {key: tier, values: [gold, silver]}", &[7]),
-        case(
-            "gold-ish",
-            "type: string_attribute, string_attribute: {key: tier, values: [silver, '^gol*'], enabled_regex_matching: true, \
-             cache_max_size: 10}",
-            &[7, 8],
-        ),
-        case(
-            "not-gold",
-            "type: string_attribute, string_attribute: {key: tier, values: [gold], invert_match: true}",
-            &all_but(&[7]),
-        ),
-        case(
-            "of-the-resource",
-            "type: string_attribute, string_attribute: {key: service.name, values: [checkout]}",
-            &ALL,
-        ),
-        // Eight tokens: two traces of four spans, as they came.
-        case("some-spans", "type: rate_limiting, rate_limiting: {spans_per_second: 1, burst_capacity: 8}", &[1, 2]),
-        case(
-            "some-bytes",
-            &format!("type: bytes_limiting, bytes_limiting: {{bytes_per_second: 1, burst_capacity: {bytes}}}"),
-            &[1],
-        ),
-        case("a-few-spans", "type: span_count, span_count: {min_spans: 2, max_spans: 20}", &all_but(&[9, 10])),
-        case("pro", "type: trace_state, trace_state: {key: plan, values: [pro, max]}", &[11]),
-        case("flagged", "type: trace_flags", &[13]),
-        case("kept", "type: boolean_attribute, boolean_attribute: {key: keep, value: true}", &[14]),
-        case(
-            "not-kept",
-            "type: boolean_attribute, boolean_attribute: {key: keep, value: true, invert_match: true}",
-            &all_but(&[14]),
-        ),
-        case(
-            "fast-gold",
-            "type: and, and: {and_sub_policy: [{name: g, type: string_attribute, string_attribute: {key: tier, values: [gold, golden]}}, \
-             {name: p, type: not, not: {not_sub_policy: {name: s, type: string_attribute, string_attribute: {key: tier, values: [golden]}}}}]}",
-            &[7],
-        ),
-        case(
-            "fast",
-            "type: not, not: {not_sub_policy: {name: s, type: latency, latency: {threshold_ms: 1000}}}",
-            &all_but(&[2, 3]),
-        ),
-        // A limiter in and spends nothing on what the members before it do not want.
-        case(
-            "limited-gold",
-            "type: and, and: {and_sub_policy: [{type: string_attribute, string_attribute: {key: tier, values: [gold, golden]}}, \
-             {type: rate_limiting, rate_limiting: {spans_per_second: 1, burst_capacity: 4}}]}",
-            &[7],
-        ),
-        // Of 20 spans a second, gold may have ten, and the rest ten; the first that samples decides.
-        case(
-            "composite",
-            &format!("type: composite, composite: {{max_total_spans_per_second: 20, {sub}}}"),
-            &[1, 2, 7, 8, 9],
-        ),
-        // The rest may have what gold leaves: 20 - 8.
-        case(
-            "documented",
-            &format!(
-                "type: composite, composite: {{mode: documented, max_total_spans_per_second: 20, policy_order: [gold, rest], {sub}}}"
-            ),
-            &[1, 2, 3, 7, 8],
-        ),
-        case("first-of-each", "type: novelty, novelty: {keys: [tier], traces: 1}", &[7, 8]),
-        case("shared-out", "type: dynamic, dynamic: {keys: [tier, status], traces_per_second: 1000}", &ALL),
-    ]
-}
-
 #[tokio::test]
 async fn each_policy_keeps_what_it_is_to_keep() {
     let backend = Backend::start().await;
@@ -252,71 +114,6 @@ async fn policies_together_follow_the_order_of_their_votes() {
     assert!(host.stop().await.status.success());
     let arrived = numbers(&backend.spans());
     assert_eq!(arrived, all_but(&[6, 16]));
-}
-
-/// The processor's own options mean the same with policies that keep state: a limit of eight spans, and errors.
-#[tokio::test]
-async fn the_processors_options_hold_with_these_policies() {
-    let backend = Backend::start().await;
-    let policies = "    policies:
-      - {name: limit, type: rate_limiting, rate_limiting: {spans_per_second: 1, burst_capacity: 8}}
-      - {name: failed, type: status_code, status_code: {status_codes: [ERROR]}}";
-    let with = |options: &str| format!("    {options}\n{policies}");
-    let on_ingest = "    sampling_strategy: span-ingest\n    policies: [{name: failed, type: status_code, status_code: {status_codes: [ERROR]}}]";
-    // What is decided before its wait is over, and what at shutdown.
-    let early: [(&str, String, &[u128]); 4] = [
-        ("after-root", with("{decision_wait: 300s, decision_wait_after_root_received: 500ms}"), &[1, 2, 4]),
-        ("few-traces", with("{decision_wait: 300s, num_traces: 1}"), &[1, 2, 4]),
-        ("on-ingest", on_ingest.to_owned(), &[4]),
-        ("soon", with("{decision_wait: 200ms, expected_new_traces_per_sec: 1000}"), &[1, 2, 4]),
-    ];
-    let at_shutdown: [(&str, String, &[u128]); 5] = [
-        ("pending", with("decision_wait: 300s"), &[1, 2, 4]),
-        ("discarded", with("{decision_wait: 300s, drop_pending_traces_on_shutdown: true}"), &[]),
-        // Each of four spans has less than 1.2 kB, the one of 21 more.
-        ("no-giants", with("{decision_wait: 300s, maximum_trace_size_bytes: 1200}"), &[1, 2, 4]),
-        ("one-shard", with("{decision_wait: 300s, num_shards: 1, sample_on_first_match: true}"), &[1, 2, 4]),
-        (
-            "no-memory",
-            with("{decision_wait: 300s, decision_cache: {sampled_cache_size: 0, non_sampled_cache_size: 0}}"),
-            &[1, 2, 4],
-        ),
-    ];
-    let all: Vec<_> = early.iter().chain(&at_shutdown).collect();
-    // Options in braces become lines of their own.
-    let lines = |options: &str| {
-        let (first, rest) = options.split_once('\n').unwrap_or((options, ""));
-        let Some(inner) = first.trim().strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) else {
-            return options.to_owned();
-        };
-        let nested = inner.replace(", non_sampled", "; non_sampled");
-        let lines: Vec<_> = nested.split(", ").map(|line| format!("    {}", line.replace(';', ","))).collect();
-        format!("{}\n{rest}", lines.join("\n"))
-    };
-    let processors: Vec<_> = all.iter().map(|(name, options, _)| (*name, lines(options))).collect();
-    let host = host(&backend, &processors).await;
-    let traces = [Trace::new(1), Trace::new(2), Trace::new(3), Trace::new(4).error(), Trace::new(5).spans(21)]
-        .map(|trace| trace.build());
-    let answer = host.grpc().send(Signal::Traces, &trace_request(traces.concat())).await;
-    assert!(answer.is_ok(), "{answer:?}");
-    let kept = |name: &str| {
-        let received = backend.received();
-        let of_policy = received.iter().filter(|request| request.headers["x-policy"] == name);
-        numbers(
-            &of_policy.flat_map(|request| spans(&decoded(request)).cloned().collect::<Vec<_>>()).collect::<Vec<_>>(),
-        )
-    };
-    for (name, _, expected) in &early {
-        eventually(&format!("{name} decides"), async || (kept(name) == *expected).then_some(())).await;
-    }
-    let metrics = host.metrics().await;
-    assert!((metrics.sum("otelcol_processor_tail_sampling_traces_dropped_too_large", &[]) - 1.0).abs() < 0.1);
-    assert!(metrics.sum("otelcol_processor_tail_sampling_sampling_trace_dropped_too_early", &[]) >= 4.0);
-    assert_eq!(kept("pending"), [0; 0]);
-    assert!(host.stop().await.status.success());
-    for (name, _, expected) in at_shutdown {
-        assert_eq!(kept(name), expected, "{name}");
-    }
 }
 
 #[tokio::test]
@@ -487,9 +284,9 @@ async fn explain_names_the_member_of_a_composite() {
         &[("traces", "tail_sampling", "otlp_grpc")],
     );
     let folder = tempfile::tempdir().expect("a folder");
-    let socket = folder.path().join("admin.sock").display().to_string();
-    let config = config.replace("extensions:\n", &format!("extensions:\n  admin: {{endpoint: '{socket}'}}\n"));
-    let config = config.replace("extensions: [health_check]", "extensions: [health_check, admin]");
+    let socket = folder.path().join("admin.sock");
+    let config = yaml::with_admin(&config, &socket);
+    let socket = socket.display().to_string();
     let host = Setup::new(config).start().await;
     let traces =
         [Trace::new(0xa1).build(), Trace::new(0xb2).build(), Trace::new(0xc3).with(text("tier", "gold")).build()];

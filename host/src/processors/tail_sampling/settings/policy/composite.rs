@@ -6,6 +6,7 @@ use super::Policy;
 use crate::config::Check;
 
 /// `composite`.
+#[expect(clippy::struct_field_names, reason = "as they stand in the YAML")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in super::super::super) struct Composite {
