@@ -163,7 +163,12 @@ fn name(message: &'static Message, number: u32) -> &'static str {
 
 /// How many items a request holds that passed [`check`].
 pub fn count(signal: Signal, data: &Rope) -> usize {
-    data.chunks().iter().map(|chunk| items(request(signal), chunk)).sum()
+    data.chunks().iter().map(|chunk| count_items(signal, chunk)).sum()
+}
+
+/// How many items a request in one piece holds that passed [`check`].
+pub fn count_items(signal: Signal, request_bytes: &[u8]) -> usize {
+    items(request(signal), request_bytes)
 }
 
 /// How many items lie in a message; goes no deeper than to their boundaries.

@@ -22,7 +22,7 @@ pub mod view;
 pub mod walk;
 pub mod wire;
 
-pub use check::{Counts, Malformed, check, count};
+pub use check::{Counts, Malformed, check, count, count_items};
 pub use rope::Rope;
 pub use signal::Signal;
 pub use split::{Cutter, split, split_front};

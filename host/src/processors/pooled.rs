@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::pipeline::{Batch, BuildError, Cx, Next, Refusal, RefusalKind, Signal};
 use crate::telemetry::Counter;
 use crate::telemetry::items::{ProcessorItems, dropped};
-use crate::wasm::transform::{Outcome, Pool, Reason, TransformFailure};
+use crate::wasm::transform::{About, Outcome, Pool, Reason, TransformFailure};
 
 /// What becomes of a request that the transform has no answer to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,8 @@ impl Pooled {
 
     /// Shows the batch to the transform, and hands on what becomes of it.
     pub(super) async fn process(&self, mut batch: Batch, next: &Next) -> Result<(), Refusal> {
-        let outcome = match self.pool.apply(batch.signal, batch.data.clone()).await {
+        let outcome = match self.pool.apply(batch.signal, batch.data.clone(), About::now(batch.metadata.clone())).await
+        {
             Ok(outcome) => outcome,
             Err(failure) => match self.on_error {
                 OnError::Pass => Outcome::Unchanged,

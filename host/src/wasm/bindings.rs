@@ -1,4 +1,4 @@
-//! Generated from `wit/plugin.wit`.
+//! Generated from `wit/`.
 #![allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated")]
 
 wasmtime::component::bindgen!({
@@ -19,5 +19,14 @@ pub mod transforms {
             "tailrace:plugin/host": super::tailrace::plugin::host,
             "tailrace:plugin/types": super::tailrace::plugin::types,
         },
+    });
+}
+
+/// What the host offers beyond the two worlds.
+pub mod capabilities {
+    wasmtime::component::bindgen!({
+        inline: "package tailrace:host-side; world capabilities { import tailrace:request/context@0.1.0; }",
+        path: "../wit",
+        world: "tailrace:host-side/capabilities",
     });
 }

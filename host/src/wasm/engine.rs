@@ -45,6 +45,11 @@ impl Runtime {
             |state| state,
         )
         .map_err(PluginError::engine)?;
+        bindings::capabilities::tailrace::request::context::add_to_linker::<_, wasmtime::component::HasSelf<State>>(
+            &mut linker,
+            |state| state,
+        )
+        .map_err(PluginError::engine)?;
         wasi::add_to_linker(&mut linker).map_err(PluginError::engine)?;
         let ticker = Ticker::start(&engine).map_err(PluginError::engine)?;
         let cache =

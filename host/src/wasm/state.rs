@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::tailrace::plugin::host::{self, Level};
 use super::counters::Counters;
+use super::request::About;
 use super::wasi;
 use crate::host::Host;
 use crate::telemetry::Gauge;
@@ -21,13 +22,23 @@ pub(super) struct State {
     pub(super) memory: MemoryAccount,
     pub(super) log: Arc<GuestLog>,
     pub(super) deadline: Deadline,
+    /// Of the request that is shown.
+    pub(super) about: About,
     counters: Counters,
 }
 
 impl State {
     pub(super) fn new(memory: MemoryAccount, log: Arc<GuestLog>, counters: Counters) -> Self {
         let wasi = wasi::context(&log);
-        Self { table: ResourceTable::new(), wasi, memory, log, deadline: Deadline::default(), counters }
+        Self {
+            table: ResourceTable::new(),
+            wasi,
+            memory,
+            log,
+            deadline: Deadline::default(),
+            about: About::default(),
+            counters,
+        }
     }
 }
 

@@ -35,6 +35,7 @@ use crate::telemetry::Metrics;
 
 pub use super::call::Reason;
 pub use super::counters::Series;
+pub use super::request::About;
 pub use pool::Pool;
 
 /// A transform to be configured.
@@ -224,7 +225,7 @@ impl Transform {
 
     /// Whether it has anything to do with requests of that signal: it is shown an empty one, which is counted nowhere.
     pub fn accepts(&self, signal: Signal) -> Result<(), String> {
-        match off_runtime(|| self.try_apply(signal, &[], Instant::now())) {
+        match off_runtime(|| self.try_apply(signal, &[], &About::default(), Instant::now())) {
             Ok(_) => Ok(()),
             Err((Reason::Error, message)) => Err(message),
             Err((reason, message)) => Err(format!("{reason}: {message}")),
@@ -233,11 +234,16 @@ impl Transform {
 
     /// Shows it a request that has passed the check of its signal.
     pub fn apply(&self, signal: Signal, request: &[u8]) -> Result<Outcome, TransformFailure> {
+        self.apply_to(signal, request, &About::default())
+    }
+
+    /// Shows it a request that has passed the check of its signal.
+    pub fn apply_to(&self, signal: Signal, request: &[u8], about: &About) -> Result<Outcome, TransformFailure> {
         let now = Instant::now();
         if !self.health.lock().breaker.admits(now) {
             return Err(self.failed((Reason::BreakerOpen, "it failed too often".to_owned()), now));
         }
-        let outcome = self.try_apply(signal, request, now);
+        let outcome = self.try_apply(signal, request, about, now);
         self.metrics.asked(request.len(), now.elapsed());
         match outcome {
             Ok(outcome) => {
@@ -251,7 +257,7 @@ impl Transform {
         }
     }
 
-    fn try_apply(&self, signal: Signal, request: &[u8], now: Instant) -> Result<Outcome, Broken> {
+    fn try_apply(&self, signal: Signal, request: &[u8], about: &About, now: Instant) -> Result<Outcome, Broken> {
         let limits = &self.spec.limits;
         if request.len() > limits.request_bytes {
             let message =
@@ -263,7 +269,7 @@ impl Transform {
             Some(instance) => instance,
             None => self.restarted(now)?,
         };
-        let answer = match instance.apply(&self.spec, signal, request) {
+        let answer = match instance.apply(&self.spec, signal, request, about) {
             Ok(answer) => answer,
             Err(broken) => {
                 self.guest_metrics.replaced();

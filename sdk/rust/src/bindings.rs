@@ -24,3 +24,14 @@ pub mod transforms {
         },
     });
 }
+
+/// What the host offers beyond the two worlds: a component imports of it what it uses.
+pub mod capabilities {
+    wit_bindgen::generate!({
+        inline: "package tailrace:sdk; world capabilities { import tailrace:request/context@0.1.0; }",
+        path: "../../wit",
+        world: "tailrace:sdk/capabilities",
+        generate_all,
+        default_bindings_module: "tailrace_sdk::bindings::capabilities",
+    });
+}

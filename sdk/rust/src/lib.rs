@@ -112,6 +112,7 @@ mod host;
 #[doc(hidden)]
 pub mod manifest;
 mod policy;
+pub mod request;
 mod schema;
 pub mod testing;
 mod transform;

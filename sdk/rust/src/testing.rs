@@ -296,6 +296,17 @@ pub fn apply<T: Transform>(config: &str, signal: Signal, request: &[u8]) -> Resu
     Ok(outcome)
 }
 
+/// Runs `work` as if within [`Transform::apply`] of a request that arrived then, from a client that sent this beside the data.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn with_request<R>(arrived_unix_ns: u64, client: &[(&str, &str)], work: impl FnOnce() -> R) -> R {
+    use crate::request::pretended::{Request, set};
+    let client = client.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let before = set(Request { arrived_unix_ns, client });
+    let result = work();
+    set(before);
+    result
+}
+
 struct Builder {
     columns: Columns,
     codes: HashMap<(u32, Vec<u8>), u32>,

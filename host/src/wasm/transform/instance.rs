@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use super::{Outcome, TransformLimits, TransformProblem, TransformSpec};
+use super::{About, Outcome, TransformLimits, TransformProblem, TransformSpec};
 use crate::host::Host;
 use crate::pipeline::Signal;
 use crate::wasm::bindings::transforms::Transforms;
@@ -53,7 +53,13 @@ impl Instance {
     }
 
     /// Asks it. After an error it must not be asked again.
-    pub(super) fn apply(&mut self, spec: &TransformSpec, signal: Signal, request: &[u8]) -> Result<Answer, Broken> {
+    pub(super) fn apply(
+        &mut self,
+        spec: &TransformSpec,
+        signal: Signal,
+        request: &[u8],
+        about: &About,
+    ) -> Result<Answer, Broken> {
         let limits = &spec.limits;
         let mib = request.len() as f64 / f64::from(1 << 20);
         let budget =
@@ -65,6 +71,7 @@ impl Instance {
             Signal::Metrics => wit::Signal::Metrics,
             Signal::Logs => wit::Signal::Logs,
         };
+        self.store.data_mut().about = about.clone();
         enter(&spec.plugin, &mut self.store, budget, |store| {
             exports.transformer().call_apply(store, transformer, signal, request)
         })

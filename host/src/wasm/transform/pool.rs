@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::trial::Recorded;
 use super::watch::Watch;
-use super::{Outcome, Reason, Transform, TransformFailure, TransformSpec};
+use super::{About, Outcome, Reason, Transform, TransformFailure, TransformSpec};
 use crate::config::{Fault, Path};
 use crate::pipeline::{Cx, Rope, Signal};
 use crate::wasm::engine::THREAD_STACK_BYTES;
@@ -48,6 +48,7 @@ struct Queue {
 struct Job {
     signal: Signal,
     request: Rope,
+    about: About,
     answer: oneshot::Sender<Result<Outcome, TransformFailure>>,
     _room: OwnedSemaphorePermit,
 }
@@ -95,7 +96,7 @@ impl Pool {
     }
 
     /// What becomes of a request that has passed the check of its signal. Waits while all threads are busy.
-    pub async fn apply(&self, signal: Signal, request: Rope) -> Result<Outcome, TransformFailure> {
+    pub async fn apply(&self, signal: Signal, request: Rope, about: About) -> Result<Outcome, TransformFailure> {
         let unavailable = |message: &str| TransformFailure { reason: Reason::Unavailable, message: message.to_owned() };
         let room = match self.room.clone().try_acquire_owned() {
             Ok(room) => room,
@@ -105,7 +106,7 @@ impl Pool {
             },
         };
         let (answer, answered) = oneshot::channel();
-        self.shared.queue.lock().jobs.push_back(Job { signal, request, answer, _room: room });
+        self.shared.queue.lock().jobs.push_back(Job { signal, request, about, answer, _room: room });
         self.shared.work.notify_one();
         answered.await.unwrap_or_else(|_| Err(unavailable("its thread has gone")))
     }
@@ -132,13 +133,13 @@ impl Shared {
             }
             let transform = self.current.load_full();
             let request = job.request.into_bytes();
-            let outcome = catch_unwind(AssertUnwindSafe(|| transform.apply(job.signal, &request)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| transform.apply_to(job.signal, &request, &job.about)));
             let outcome = outcome.unwrap_or_else(|panic| {
                 Err(TransformFailure { reason: Reason::HostPanic, message: panic_text(&*panic) })
             });
             if let Some(recent) = self.recent.as_ref().filter(|_| outcome.is_ok()) {
                 let bytes = request.len();
-                recent.push(Recorded { signal: job.signal, data: request }, bytes);
+                recent.push(Recorded { signal: job.signal, data: request, about: job.about }, bytes);
             }
             let _ = job.answer.send(outcome);
         }

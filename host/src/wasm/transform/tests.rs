@@ -172,7 +172,7 @@ async fn requests_wait_for_a_thread_and_not_for_ever() {
     let pool = Arc::new(pool);
     let all = (0..200).map(|_| {
         let pool = pool.clone();
-        tokio::spawn(async move { pool.apply(Signal::Traces, Rope::from(request(5))).await })
+        tokio::spawn(async move { pool.apply(Signal::Traces, Rope::from(request(5)), About::default()).await })
     });
     for one in all.collect::<Vec<_>>() {
         assert_eq!(one.await.expect("no panic"), Ok(Outcome::Unchanged));
@@ -185,7 +185,7 @@ async fn requests_wait_for_a_thread_and_not_for_ever() {
     let slow = Arc::new(slow);
     let crowd = (0..40).map(|_| {
         let slow = slow.clone();
-        tokio::spawn(async move { slow.apply(Signal::Traces, Rope::from(request(1))).await })
+        tokio::spawn(async move { slow.apply(Signal::Traces, Rope::from(request(1)), About::default()).await })
     });
     let mut reasons = Vec::new();
     for one in crowd.collect::<Vec<_>>().into_iter().rev().take(20) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Outcome, Transform, TransformProblem, TransformSpec};
+use super::{About, Outcome, Transform, TransformProblem, TransformSpec};
 use crate::pipeline::{Cx, Signal};
 use crate::telemetry::Metrics;
 use crate::wasm::reload::Refused;
@@ -12,6 +12,7 @@ use crate::wasm::reload::Refused;
 pub(super) struct Recorded {
     pub(super) signal: Signal,
     pub(super) data: Bytes,
+    pub(super) about: About,
 }
 
 /// What came of a trial that the new version stood.
@@ -31,12 +32,12 @@ pub(super) fn run(old: &TransformSpec, new: &TransformSpec, requests: &[Recorded
     let fresh = Transform::new(new.clone(), &cx).map_err(|problems| misconfigured(&problems))?;
     let running = Transform::new(old.clone(), &cx).ok();
     let mut trial = Trial::default();
-    for Recorded { signal, data } in requests {
-        let answer = fresh.apply(*signal, data).map_err(|failure| Refused {
+    for Recorded { signal, data, about } in requests {
+        let answer = fresh.apply_to(*signal, data, about).map_err(|failure| Refused {
             reason: "trial",
             message: format!("it gave no answer to a recorded request of {signal} of {} bytes: {failure}", data.len()),
         })?;
-        if let Some(Ok(before)) = running.as_ref().map(|running| running.apply(*signal, data)) {
+        if let Some(Ok(before)) = running.as_ref().map(|running| running.apply_to(*signal, data, about)) {
             trial.compared += 1;
             trial.disagreements += u64::from(made(&before, data) != made(&answer, data));
         }

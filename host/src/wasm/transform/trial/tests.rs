@@ -20,7 +20,8 @@ fn spec(kind: &str) -> TransformSpec {
 
 /// A request of one empty span.
 fn request(signal: Signal) -> Recorded {
-    Recorded { signal, data: Bytes::from_static(&[0x0a, 4, 0x12, 2, 0x12, 0]) }
+    let data = Bytes::from_static(&[0x0a, 4, 0x12, 2, 0x12, 0]);
+    Recorded { signal, data, about: About::default() }
 }
 
 #[test]

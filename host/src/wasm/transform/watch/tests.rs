@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::super::{Pool, TransformLimits};
+use super::super::{About, Pool, TransformLimits};
 use super::*;
 use crate::config::Path;
 use crate::pipeline::{Rope, Signal};
@@ -29,7 +29,7 @@ fn pool(dir: &Dir, kind: &str, config: serde_json::Value, cx: &Cx) -> Pool {
 async fn a_new_version_is_tried_on_the_last_requests() {
     let (cx, dir) = (cx(), Dir::new());
     let pool = pool(&dir, "doubles", json!({}), &cx);
-    let ask = async |spans| pool.apply(Signal::Traces, request(spans)).await.expect("an answer");
+    let ask = async |spans| pool.apply(Signal::Traces, request(spans), About::default()).await.expect("an answer");
     for spans in 1..=40 {
         ask(spans).await;
     }
@@ -49,7 +49,7 @@ async fn a_new_version_is_tried_on_the_last_requests() {
 async fn what_got_no_answer_is_not_kept() {
     let (cx, dir) = (cx(), Dir::new());
     let pool = pool(&dir, "errs", json!({}), &cx);
-    pool.apply(Signal::Traces, request(1)).await.expect_err("it never has one");
+    pool.apply(Signal::Traces, request(1), About::default()).await.expect_err("it never has one");
     dir.file("t.wasm", &variant(b'1'));
     let checked = cx.host.wasm.check_now();
     let Outcome::Swapped { tried: 0, .. } = checked[0].outcome else { panic!("{checked:?}") };
