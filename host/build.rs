@@ -21,13 +21,15 @@ fn main() {
     let redact = root.join("examples/plugins/redact");
 
     // Not `plugins` itself: whatever else appears in there would make each build run this again.
-    for source in ["Cargo.toml", "Cargo.lock", "shared", "policies", "transforms", "hostile"] {
+    for source in ["Cargo.toml", "Cargo.lock", "shared", "policies", "transforms", "statements", "hostile"] {
         println!("cargo::rerun-if-changed={}", plugins.join(source).display());
     }
     for source in ["sdk/rust", "wit"] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
-    for source in ["host/otlp/src", "host/otlp/Cargo.toml", "examples/plugins/redact"] {
+    for source in
+        ["host/otlp/src", "host/otlp/Cargo.toml", "host/ottl/src", "host/ottl/Cargo.toml", "examples/plugins/redact"]
+    {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
@@ -37,7 +39,7 @@ fn main() {
     let target_dir = target_root(&out).join("plugins");
     build(&plugins, &target_dir);
     build(&redact, &target_dir);
-    for name in ["policies", "transforms", "hostile"] {
+    for name in ["policies", "transforms", "statements", "hostile"] {
         let built = target_dir.join(TARGET).join("release").join(format!("tailrace_{name}.wasm"));
         copy_if_changed(&built, &out.join(format!("{name}.wasm")));
     }

@@ -3,12 +3,14 @@
 pub mod attributes;
 pub mod batch;
 pub mod embedded;
+pub mod filter;
 pub mod memory_limiter;
 mod pooled;
 pub mod probabilistic_sampler;
 pub mod redaction;
 pub mod resource;
 pub mod tail_sampling;
+pub mod transform;
 pub mod wasm;
 
 use self::embedded::Transforming;
@@ -21,6 +23,10 @@ pub static PROCESSORS: &[ProcessorRow] = &[
         "Changes attributes of spans, log records and data points.",
     ),
     processor::<batch::Batcher>(Stability::Beta, "Joins small requests into larger ones, and splits large ones."),
+    processor::<Transforming<filter::Filter>>(
+        Stability::Beta,
+        "Drops telemetry that a condition of the OpenTelemetry Transformation Language is true of.",
+    ),
     processor::<memory_limiter::MemoryLimiter>(
         Stability::Beta,
         "Refuses data while the process holds too much memory.",
@@ -37,6 +43,10 @@ pub static PROCESSORS: &[ProcessorRow] = &[
     processor::<tail_sampling::TailSampling>(
         Stability::Beta,
         "Holds traces until they are likely whole, then keeps or drops each as policies decide.",
+    ),
+    processor::<Transforming<transform::Transform>>(
+        Stability::Beta,
+        "Runs statements of the OpenTelemetry Transformation Language on telemetry.",
     ),
     processor::<wasm::WasmProcessor>(
         Stability::Alpha,

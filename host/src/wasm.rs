@@ -22,6 +22,7 @@ mod oci;
 mod plugin;
 pub mod policy;
 mod reload;
+mod request;
 mod ring;
 mod state;
 #[cfg(test)]
@@ -48,6 +49,8 @@ pub enum Embedded {
     Policies,
     /// The transforms that need no OTTL.
     Transforms,
+    /// What runs statements and conditions of OTTL.
+    Statements,
 }
 
 impl Embedded {
@@ -55,6 +58,7 @@ impl Embedded {
         match self {
             Self::Policies => include_bytes!(concat!(env!("OUT_DIR"), "/policies.wasm")),
             Self::Transforms => include_bytes!(concat!(env!("OUT_DIR"), "/transforms.wasm")),
+            Self::Statements => include_bytes!(concat!(env!("OUT_DIR"), "/statements.wasm")),
         }
     }
 }

@@ -2,4 +2,4 @@
 
 pub mod any_value;
 pub mod matching;
-pub mod re2;
+pub use tailrace_ottl::re2;
