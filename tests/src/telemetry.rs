@@ -141,6 +141,14 @@ pub fn metric_request(points: usize) -> ExportMetricsServiceRequest {
     }
 }
 
+/// The points of a gauge.
+pub fn gauge_points(metric: &Metric) -> impl Iterator<Item = &NumberDataPoint> {
+    match &metric.data {
+        Some(metric::Data::Gauge(gauge)) => gauge.data_points.iter(),
+        _ => [].iter(),
+    }
+}
+
 /// A request with so many log records.
 pub fn log_request(records: usize) -> ExportLogsServiceRequest {
     let record = |n: usize| LogRecord {

@@ -20,6 +20,7 @@ mod rollout;
 mod sdk;
 mod seed_configs;
 mod signals;
+mod statements;
 mod transforms;
 mod walk;
 mod yaml;
