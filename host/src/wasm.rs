@@ -43,7 +43,7 @@ pub use reload::{Checked, Outcome, Reload};
 pub use ring::Bounds;
 
 /// A component that ships with the host; built by `build.rs`. It is compiled when a configuration first asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Embedded {
     /// The sampling policies.
     Policies,

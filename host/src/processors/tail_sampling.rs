@@ -38,6 +38,10 @@
 //!       - {name: l, type: boolean_attribute, boolean_attribute: {key: keep, value: true, invert_match: false}}
 //!       - {name: m, type: not, not: {not_sub_policy: {name: x, type: latency, latency: {threshold_ms: 1000}}}}
 //!       - {name: n, type: drop, drop: {drop_sub_policy: [{name: x, type: trace_state, trace_state: {key: probe, values: ['1']}}]}}
+//!       - name: r
+//!         type: ottl_condition
+//!         ottl_condition:
+//!           {error_mode: ignore, span: ['attributes["http.route"] == "/pay" and status.code == STATUS_CODE_ERROR'], spanevent: []}
 //!       - {name: o, type: dynamic, dynamic: {keys: [service.name, http.route, status], traces_per_second: 50}}    # ours
 //!       - {name: p, type: novelty, novelty: {keys: [exception.type], traces: 3, window_seconds: 3600}}              # ours
 //!       - name: q

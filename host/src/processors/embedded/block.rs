@@ -39,7 +39,7 @@ impl<K: Kind> Serialize for Block<K> {
         for key in K::SECRETS {
             if let Some(Value::String(secret)) = shown.get_mut(*key) {
                 let printed = serde_json::to_value(Secret::from(secret.clone())).map_err(serde::ser::Error::custom)?;
-                *secret = printed.as_str().unwrap_or_default().to_owned();
+                printed.as_str().unwrap_or_default().clone_into(secret);
             }
         }
         shown.serialize(serializer)

@@ -81,7 +81,7 @@ fn a_panic_of_the_compiler_is_an_error() {
     let usual = Runtime::with(&settings, false).expect("an engine");
     assert!(compile(&usual, &source()).is_ok());
     let odd = Runtime::with(settings.wasm_multi_memory(false), false).expect("an engine");
-    let error = compile(&odd, &source()).err().expect("it can not").to_string();
+    let error = compile(&odd, &source()).expect_err("it can not").to_string();
     assert!(error.starts_with("does not compile: the engine panicked: "), "{error}");
 }
 

@@ -24,6 +24,20 @@ fn options(config: &serde_json::Value) -> serde_json::Value {
     if config.is_null() { serde_json::json!({}) } else { config.clone() }
 }
 
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Origin {
+    /// With the host.
+    Host(Embedded),
+    /// A file, or a registry.
+    Module(String),
+}
+
+/// The component that has a standard policy.
+fn component(kind: &str) -> Embedded {
+    if kind == "ottl_condition" { Embedded::Statements } else { Embedded::Policies }
+}
+
 /// The leaves of all rules, in the making.
 pub(super) struct Leaves<'a> {
     cx: &'a Cx,
@@ -31,8 +45,7 @@ pub(super) struct Leaves<'a> {
     frame: Frame,
     /// Whether policies are asked as spans come.
     on_ingest: bool,
-    /// By file; the standard policies' has no name.
-    plugins: HashMap<String, Option<Arc<Plugin>>>,
+    plugins: HashMap<Origin, Option<Arc<Plugin>>>,
     pub(super) specs: Vec<PolicySpec>,
     /// In the order in which composites were met.
     composites: Vec<(Budget, Leaf)>,
@@ -133,7 +146,9 @@ impl<'a> Leaves<'a> {
 
     fn standard(&mut self, policy: &Policy, name: &str, path: &Path) -> Rule {
         let path = path.join(&policy.kind);
-        let Some(plugin) = self.plugin("", &path, |cx| cx.host.wasm.embedded(Embedded::Policies)) else { return Rule::Leaf(0) };
+        let component = component(&policy.kind);
+        let plugin = self.plugin(&Origin::Host(component), &path, |cx| cx.host.wasm.embedded(component));
+        let Some(plugin) = plugin else { return Rule::Leaf(0) };
         let spec = PolicySpec {
             whole_size: policy.kind == "bytes_limiting",
             ..PolicySpec::new(self.unique(name), plugin, policy.kind.clone(), policy.config(self.frame))
@@ -183,7 +198,7 @@ impl<'a> Leaves<'a> {
     }
 
     fn file(&mut self, module: &str, digest: Option<&str>, remote: &Remote, path: &Path) -> Option<Arc<Plugin>> {
-        self.plugin(module, path, |cx| cx.host.wasm.load_module(module, digest, remote))
+        self.plugin(&Origin::Module(module.to_owned()), path, |cx| cx.host.wasm.load_module(module, digest, remote))
     }
 
     /// Which of the plugin's policies is meant.
@@ -226,15 +241,15 @@ impl<'a> Leaves<'a> {
     /// A plugin, loaded once however many policies it has.
     fn plugin(
         &mut self,
-        file: &str,
+        origin: &Origin,
         path: &Path,
         load: impl FnOnce(&Cx) -> Result<Arc<Plugin>, PluginError>,
     ) -> Option<Arc<Plugin>> {
-        if let Some(known) = self.plugins.get(file) {
+        if let Some(known) = self.plugins.get(origin) {
             return known.clone();
         }
         let plugin = load(self.cx).map_err(|error| self.faults.push(Fault::new(path, error.to_string()))).ok();
-        self.plugins.insert(file.to_owned(), plugin.clone());
+        self.plugins.insert(origin.clone(), plugin.clone());
         plugin
     }
 
@@ -251,12 +266,12 @@ impl<'a> Leaves<'a> {
         for member in policy.members() {
             self.note_plugins(member, plugins);
         }
-        let file = match policy.evaluated() {
-            Some(Kind::Standard) => Some(""),
-            Some(Kind::Wasm) => policy.wasm.as_ref().map(|block| block.module.as_str()),
+        let origin = match policy.evaluated() {
+            Some(Kind::Standard) => Some(Origin::Host(component(&policy.kind))),
+            Some(Kind::Wasm) => policy.wasm.as_ref().map(|block| Origin::Module(block.module.clone())),
             _ => None,
         };
-        if let Some(plugin) = file.and_then(|file| self.plugins.get(file)).and_then(Option::as_ref) {
+        if let Some(plugin) = origin.and_then(|origin| self.plugins.get(&origin)).and_then(Option::as_ref) {
             plugins.push(format!("{}@sha256:{}", plugin.name, plugin.digest));
         }
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use blocks::{
-    And, BooleanAttribute, BytesLimiting, Drop, Dynamic, Latency, Not, Novelty, NumericAttribute, Probabilistic,
-    RateLimiting, SpanCount, StatusCode, StringAttribute, TraceState,
+    And, BooleanAttribute, BytesLimiting, Drop, Dynamic, Latency, Not, Novelty, NumericAttribute, OttlCondition,
+    Probabilistic, RateLimiting, SpanCount, StatusCode, StringAttribute, TraceState,
 };
 
 pub(super) use check::check_all;
@@ -66,7 +66,7 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) wasm: Option<WasmPolicy>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ottl_condition: Option<Value>,
+    pub(in super::super) ottl_condition: Option<OttlCondition>,
 }
 
 /// How a type of policy is evaluated.
@@ -84,8 +84,6 @@ pub enum Kind {
     Drop,
     /// See [`Kind::And`].
     Composite,
-    /// Not yet.
-    Later,
 }
 
 const KINDS: [(&str, Kind); 20] = [
@@ -101,6 +99,7 @@ const KINDS: [(&str, Kind); 20] = [
     ("boolean_attribute", Kind::Standard),
     ("rate_limiting", Kind::Standard),
     ("bytes_limiting", Kind::Standard),
+    ("ottl_condition", Kind::Standard),
     ("dynamic", Kind::Standard),
     ("novelty", Kind::Standard),
     ("and", Kind::And),
@@ -108,7 +107,6 @@ const KINDS: [(&str, Kind); 20] = [
     ("drop", Kind::Drop),
     ("composite", Kind::Composite),
     ("wasm", Kind::Wasm),
-    ("ottl_condition", Kind::Later),
 ];
 
 /// Types that spend tokens.

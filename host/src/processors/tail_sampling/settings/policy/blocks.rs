@@ -115,6 +115,17 @@ pub(in super::super::super) struct BytesLimiting {
     pub(super) burst_capacity: i64,
 }
 
+/// `ottl_condition`: what a condition of the OpenTelemetry Transformation Language is true of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in super::super::super) struct OttlCondition {
+    /// `silent` by default, as in Go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error_mode: Option<String>,
+    pub(super) span: Vec<String>,
+    pub(super) spanevent: Vec<String>,
+}
+
 /// `dynamic`: ours; so many traces a second, shared out over kinds of traces.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

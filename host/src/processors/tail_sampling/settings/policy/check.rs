@@ -48,7 +48,7 @@ fn check_one(policy: &Policy, parent: Option<Kind>, path: &str, check: &mut Chec
             },
         );
     }
-    let wants_block = known && evaluated != Some(Kind::Later) && !BARE.contains(&kind.as_str());
+    let wants_block = known && !BARE.contains(&kind.as_str());
     if wants_block && !blocks.contains(kind) {
         check.problem(path, format!("policy {name:?} is of type {kind:?} and has no {kind}: block"));
         return;
@@ -68,7 +68,7 @@ fn check_kind(policy: &Policy, parent: Option<Kind>, path: &str, check: &mut Che
         return None;
     }
     let Some(evaluated) = policy.evaluated() else {
-        let known = || KINDS.iter().filter(|(_, kind)| *kind != Kind::Later).map(|(name, _)| *name);
+        let known = || KINDS.iter().map(|(name, _)| *name);
         let help = match crate::config::problem::closest(kind, known()) {
             Some(meant) => format!("did you mean {meant:?}?"),
             None => format!(
@@ -79,9 +79,6 @@ fn check_kind(policy: &Policy, parent: Option<Kind>, path: &str, check: &mut Che
         check.problem_with_help(&at, format!("unknown sampling policy type {kind}"), help);
         return None;
     };
-    if evaluated == Kind::Later {
-        check.problem(&at, format!("policy {name:?}: the type {kind} is not available yet"));
-    }
     let combined = matches!(evaluated, Kind::And | Kind::Drop | Kind::Not | Kind::Composite);
     let (allowed, also) = match parent {
         None => (true, ""),

@@ -29,6 +29,7 @@ fn every_type_is_taken_with_its_block() {
         {name: n, type: rate_limiting, rate_limiting: {spans_per_second: 5, burst_capacity: 50}},
         {name: o, type: bytes_limiting, bytes_limiting: {bytes_per_second: 5}},
         {name: p, type: dynamic, dynamic: {keys: [service.name, status], traces_per_second: 5, window_seconds: 60, max_keys: 50}},
+        {name: s, type: ottl_condition, ottl_condition: {error_mode: ignore, span: [IsRootSpan()], spanevent: []}},
         {name: q, type: novelty, novelty: {keys: [http.route], traces: 2, window_seconds: 60, max_keys: 50}},
         {name: r, type: composite, composite: {max_total_spans_per_second: 10, policy_order: [x, y],
           composite_sub_policy: [{name: x, type: trace_flags}, {name: y, type: and, and: {and_sub_policy: [{type: trace_flags}]}}],
@@ -49,7 +50,7 @@ fn what_is_misspelt_or_misplaced_is_said() {
             vec![
                 "policies::0::type: unknown sampling policy type my_extension/x | the types are always_sample, latency, \
              numeric_attribute, probabilistic, status_code, string_attribute, span_count, trace_state, trace_flags, \
-             boolean_attribute, rate_limiting, bytes_limiting, dynamic, novelty, and, not, drop, composite, wasm; a policy of your own is of type wasm",
+             boolean_attribute, rate_limiting, bytes_limiting, ottl_condition, dynamic, novelty, and, not, drop, composite, wasm; a policy of your own is of type wasm",
             ],
         ),
         (
@@ -76,10 +77,6 @@ fn what_is_misspelt_or_misplaced_is_said() {
         (
             "{name: a, type: always_sample}, {name: a, type: trace_flags}",
             vec!["policies::1::name: duplicate policy name \"a\""],
-        ),
-        (
-            "{name: a, type: ottl_condition, ottl_condition: {span: [x]}}",
-            vec!["policies::0::type: policy \"a\": the type ottl_condition is not available yet"],
         ),
     ];
     for (policies, expected) in cases {
