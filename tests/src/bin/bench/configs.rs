@@ -57,6 +57,12 @@ pub(crate) fn passthrough(sink: &str, compression: &str) -> String {
     frame("  {}", "", &direct(sink, compression))
 }
 
+/// OTLP to OTLP, past a processor.
+pub(crate) fn step(sink: &str, processor: &str) -> String {
+    let id = processor.split(':').next().unwrap_or_default();
+    frame(&format!("  {processor}"), id, &direct(sink, "none"))
+}
+
 /// OTLP to OTLP, past one of the transforms that the host's build leaves beside the binary.
 pub(crate) fn transform(sink: &str, kind: Option<&str>) -> String {
     let Some(kind) = kind else { return passthrough(sink, "none") };
@@ -85,6 +91,10 @@ pub(crate) const THREE: &str = "
       - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
       - {name: slow, type: latency, latency: {threshold_ms: 1000}}
       - {name: tenth, type: probabilistic, probabilistic: {sampling_percentage: 10}}";
+
+/// A condition on two attributes, by itself.
+pub(crate) const CONDITION: &str = r#"
+      - {name: condition, type: ottl_condition, ottl_condition: {span: ['attributes["http.request.method"] == "DELETE" and attributes["http.response.status_code"] == "500"']}}"#;
 
 /// So many policies, each of which is a plugin's evaluator; together they keep about a tenth.
 pub(crate) fn policies(count: usize) -> String {

@@ -29,8 +29,11 @@ enum Kind {
     Passthrough(usize, Encoding),
     Batch(usize, Encoding),
     Transform(usize),
+    /// A processor, as it stands in the YAML.
+    Step(&'static str),
     Tail(usize),
     Policies(usize),
+    Condition,
     Hostile,
     Scaling,
     /// With a bound on the buffer's bytes, MiB; 0: none.
@@ -56,11 +59,29 @@ pub(crate) const ROWS: &[Row] = &[
         "pass-through, with a transform that leaves and one that replaces everything",
         Kind::Transform(300),
     ),
+    row(
+        "attributes-300",
+        "pass-through, with an attributes processor that inserts one, against without",
+        Kind::Step("attributes: {actions: [{key: env, action: insert, value: production}]}"),
+    ),
+    row(
+        "set-300",
+        "the same with a statement of transform: set, where another attribute has a value",
+        Kind::Step(
+            r#"transform: {trace_statements: ['set(span.attributes["env"], "production") where span.attributes["http.request.method"] != "none"']}"#,
+        ),
+    ),
+    row(
+        "filter-300",
+        "the same with a condition of filter on one attribute, which holds for none",
+        Kind::Step(r#"filter: {trace_conditions: ['span.attributes["http.request.method"] == "none"']}"#),
+    ),
     row("tail-300", "with memory_limiter, tail_sampling (three policies) and batch", Kind::Tail(300)),
     row("tail-1000", "the same", Kind::Tail(1000)),
     row("policies-1", "tail-300 with one policy of a plugin", Kind::Policies(1)),
     row("policies-5", "with five", Kind::Policies(5)),
     row("policies-20", "with twenty", Kind::Policies(20)),
+    row("condition-300", "tail-300 with ottl_condition on two attributes alone", Kind::Condition),
     row(
         "hostile-300",
         "tail-300 with two policies more, one that loops and one that traps, against without",
@@ -119,6 +140,8 @@ impl Row {
             }
             Kind::Transform(len) => self.transform(len, options).await,
             Kind::Tail(len) => self.tail(len, options).await,
+            Kind::Step(processor) => self.step(processor, options).await,
+            Kind::Condition => self.judged(300, configs::CONDITION, options).await,
             Kind::Policies(count) => self.judged(300, &configs::policies(count), options).await,
             Kind::Hostile => self.hostile(options).await,
             Kind::Scaling => self.scaling(options).await,
@@ -159,6 +182,26 @@ impl Row {
         let beside = format!("replaced + {replaced:.3} us/span, without {:.3} us/span", costs[0]);
         let json = json!({"without": costs[0], "unchanged": costs[1], "replaced": costs[2]});
         Ok(Outcome::new(self.name, format!("unchanged + {unchanged:.3} us/span"), beside, &json))
+    }
+
+    /// As [`Row::transform`], for a processor that ships with the host.
+    async fn step(&self, processor: &str, options: &Options) -> anyhow::Result<Outcome> {
+        let mut costs = Vec::new();
+        for is_there in [false, true] {
+            let sink = Sink::start(None).await?;
+            let yaml = match is_there {
+                true => configs::step(&sink.address, processor),
+                false => configs::passthrough(&sink.address, "none"),
+            };
+            let subject = Subject::host(yaml).await;
+            let workload = Workload::new(300, Encoding::None);
+            let measured = rounds(&subject, workload, options.pressure(), options, Duration::from_secs(1)).await?;
+            costs.push(median(&measured.rounds.iter().map(|round| round.us_per_span).collect::<Vec<_>>()));
+        }
+        let more = costs[1] - costs[0];
+        let beside = format!("{:.3} us/span with, {:.3} without", costs[1], costs[0]);
+        let json = json!({"without": costs[0], "with": costs[1], "more": more});
+        Ok(Outcome::new(self.name, format!("+ {more:.3} us/span"), beside, &json))
     }
 
     /// Warm-up is long enough for the buffer to have been filled and emptied once.
