@@ -112,8 +112,8 @@
 //! - **What nobody can mean is a configuration error**: options under another type's key (which there count as none), a
 //!   `numeric_attribute` without bounds (which there panics at the first trace), `and`, `drop` and `composite` without members (the first
 //!   two of which there take or drop everything), names in a composite that no member has.
-//! - **`explain: {traces: 10000}`** remembers the votes on so many traces for `tailrace explain`, see the `admin` extension. Off by
-//!   default: it costs some 200 ns and 200 B a trace.
+//! - **`explain: {traces: 10000}`** remembers the votes on so many traces for `tailrace explain`. Off by default, as only the `admin`
+//!   extension can be asked: it costs some 70 ns a trace with up to five policies, 240 with twenty, and 70 B and 32 B a vote.
 //! - Schema URLs survive, and adjacent spans under one resource stay under one.
 //!
 //! A request is cut into runs of spans of one trace, which are copied into the log of their shard by whichever worker brought
