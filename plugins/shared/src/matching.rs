@@ -336,8 +336,8 @@ fn attribute<'a>(message: &'a [u8], number: u32, key: &[u8]) -> Option<Value<'a>
 
 /// An attribute of the message in field 1.
 fn attribute_below<'a>(holder: &'a [u8], number: u32, key: &[u8]) -> Option<Value<'a>> {
-    let inner = wire::fields(holder).filter(|field| field.number == 1).filter_map(|field| field.payload.bytes());
-    inner.filter_map(|message| attribute(message, number, key)).next()
+    let mut inner = wire::fields(holder).filter(|field| field.number == 1).filter_map(|field| field.payload.bytes());
+    inner.find_map(|message| attribute(message, number, key))
 }
 
 #[cfg(test)]

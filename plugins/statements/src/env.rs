@@ -25,7 +25,7 @@ struct Random<'a> {
 }
 
 impl Random<'_> {
-    /// SplitMix64 from a hash of the request.
+    /// `SplitMix64` from a hash of the request.
     fn next(&self) -> u64 {
         let state = self.state.get().unwrap_or_else(|| self.seed()).wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.state.set(Some(state));

@@ -27,7 +27,7 @@ enum Step {
     /// Drops what one of the conditions is true of; all are of one context.
     Conditions(Conditions),
     /// Drops what `include` and `exclude` do not select.
-    Selector(Selector),
+    Selector(Box<Selector>),
 }
 
 #[derive(Debug)]

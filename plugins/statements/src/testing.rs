@@ -13,18 +13,21 @@ use tailrace_sdk::otlp::Signal;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-fn text(value: &str) -> Option<AnyValue> {
-    Some(AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) })
+fn text(value: &str) -> AnyValue {
+    AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) }
 }
 
 fn pairs(pairs: Pairs<'_>) -> Vec<KeyValue> {
-    let pair =
-        |(key, value): &(&str, &str)| KeyValue { key: (*key).to_owned(), value: text(value), ..KeyValue::default() };
+    let pair = |(key, value): &(&str, &str)| KeyValue {
+        key: (*key).to_owned(),
+        value: Some(text(value)),
+        ..KeyValue::default()
+    };
     pairs.iter().map(pair).collect()
 }
 
-fn resource() -> Option<Resource> {
-    Some(Resource { attributes: pairs(&[("service.name", "shop")]), ..Resource::default() })
+fn resource() -> Resource {
+    Resource { attributes: pairs(&[("service.name", "shop")]), ..Resource::default() }
 }
 
 /// Spans of the service `shop`, each with an event `debug`.
@@ -36,7 +39,7 @@ pub(crate) fn spans(spans: &[(&str, Pairs<'_>)]) -> Vec<u8> {
         ..Span::default()
     };
     let scope_spans = vec![ScopeSpans { spans: spans.iter().map(span).collect(), ..ScopeSpans::default() }];
-    let all = ResourceSpans { resource: resource(), scope_spans, ..ResourceSpans::default() };
+    let all = ResourceSpans { resource: Some(resource()), scope_spans, ..ResourceSpans::default() };
     ExportTraceServiceRequest { resource_spans: vec![all] }.encode_to_vec()
 }
 
@@ -51,15 +54,15 @@ pub(crate) fn points(metrics: &[(&str, &[Pairs<'_>])]) -> Vec<u8> {
     };
     let metrics = metrics.iter().map(metric).collect();
     let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
-    let all = ResourceMetrics { resource: resource(), scope_metrics, ..ResourceMetrics::default() };
+    let all = ResourceMetrics { resource: Some(resource()), scope_metrics, ..ResourceMetrics::default() };
     ExportMetricsServiceRequest { resource_metrics: vec![all] }.encode_to_vec()
 }
 
 /// Records of the service `shop`.
 pub(crate) fn logs(bodies: &[&str]) -> Vec<u8> {
-    let record = |body: &&str| LogRecord { body: text(body), ..LogRecord::default() };
+    let record = |body: &&str| LogRecord { body: Some(text(body)), ..LogRecord::default() };
     let scope_logs = vec![ScopeLogs { log_records: bodies.iter().map(record).collect(), ..ScopeLogs::default() }];
-    let all = ResourceLogs { resource: resource(), scope_logs, ..ResourceLogs::default() };
+    let all = ResourceLogs { resource: Some(resource()), scope_logs, ..ResourceLogs::default() };
     ExportLogsServiceRequest { resource_logs: vec![all] }.encode_to_vec()
 }
 

@@ -9,6 +9,7 @@ mod threshold;
 mod trace_state;
 
 use std::borrow::Cow;
+use std::str::Utf8Error;
 
 use tailrace_sdk::otlp::edit::{Draft, Keep, Level, NewValue, pass};
 use tailrace_sdk::otlp::view::{Span, Value};
@@ -113,7 +114,7 @@ impl ProbabilisticSampler {
         let marks = state.as_ref().map(TraceState::marks);
         let item = Item { trace_id: view.trace_id().try_into().unwrap_or_default(), attribute: None, marks };
         let priority = span.attribute(SPAN_ATTRIBUTES, priority::SPAN_PRIORITY).and_then(priority::of_span);
-        let judged = with_priority(self.spans.judge(item), priority);
+        let judged = with_priority(self.spans.judge(&item), priority);
         if judged.is_kept()
             && let (Some(state), Some(marks)) = (&mut state, judged.marks())
         {
@@ -133,7 +134,7 @@ impl ProbabilisticSampler {
         let item = Item { trace_id: trace_id(record.body()), attribute: hashed.map(bytes), marks };
         let priority = if self.priority.is_empty() { None } else { attribute(&self.priority) };
         let priority = priority.and_then(|value| priority::of_record(value, self.precision));
-        let judged = with_priority(self.records.judge(item), priority);
+        let judged = with_priority(self.records.judge(&item), priority);
         if let Some(marks) = judged.marks().filter(|_| judged.is_kept()) {
             let mut set = |key, text: String| {
                 record.set_attribute(RECORD_ATTRIBUTES, key, &NewValue::Str(text).encode());
@@ -162,13 +163,22 @@ fn trace_id(record: &[u8]) -> [u8; 16] {
 
 /// What a log record's attributes say; `None` if they can not be read. What is no text, or an empty one, says nothing.
 fn marks(randomness: Option<Value<'_>>, threshold: Option<Value<'_>>) -> Option<Marks> {
-    fn read<T>(value: Option<Value<'_>>, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-        match value {
-            Some(Value::Str(text)) if !text.is_empty() => Some(Some(parse(str::from_utf8(text).ok()?)?)),
-            _ => Some(None),
-        }
+    let mut marks = Marks::default();
+    if let Some(text) = text(randomness) {
+        marks.randomness = Some(Randomness::parse(text.ok()?)?);
     }
-    Some(Marks { randomness: read(randomness, Randomness::parse)?, threshold: read(threshold, Threshold::parse)? })
+    if let Some(text) = text(threshold) {
+        marks.threshold = Some(Threshold::parse(text.ok()?)?);
+    }
+    Some(marks)
+}
+
+/// The text of a value that has one; an error if it is no UTF-8.
+fn text(value: Option<Value<'_>>) -> Option<Result<&str, Utf8Error>> {
+    match value {
+        Some(Value::Str(text)) if !text.is_empty() => Some(str::from_utf8(text)),
+        _ => None,
+    }
 }
 
 /// What is hashed of a value.

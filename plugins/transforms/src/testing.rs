@@ -69,32 +69,33 @@ pub(crate) fn text(text: &str) -> AnyValue {
     AnyValue { value: Some(Value::StringValue(text.to_owned())) }
 }
 
-pub(crate) fn resource(json: &Json) -> Option<Resource> {
-    Some(Resource { attributes: attributes(json), ..Resource::default() })
+pub(crate) fn resource(json: &Json) -> Resource {
+    Resource { attributes: attributes(json), ..Resource::default() }
 }
 
-pub(crate) fn scope(name: &str) -> Option<InstrumentationScope> {
-    Some(InstrumentationScope { name: name.to_owned(), ..InstrumentationScope::default() })
+pub(crate) fn scope(name: &str) -> InstrumentationScope {
+    InstrumentationScope { name: name.to_owned(), ..InstrumentationScope::default() }
 }
 
 /// Spans of a resource with these attributes.
 pub(crate) fn traces(of: &Json, spans: Vec<Span>) -> ExportTraceServiceRequest {
-    let scope_spans = vec![ScopeSpans { scope: scope("lib"), spans, ..ScopeSpans::default() }];
-    let resource_spans = ResourceSpans { resource: resource(of), scope_spans, ..ResourceSpans::default() };
+    let scope_spans = vec![ScopeSpans { scope: Some(scope("lib")), spans, ..ScopeSpans::default() }];
+    let resource_spans = ResourceSpans { resource: Some(resource(of)), scope_spans, ..ResourceSpans::default() };
     ExportTraceServiceRequest { resource_spans: vec![resource_spans] }
 }
 
 /// Records of a resource with these attributes.
 pub(crate) fn logs(of: &Json, log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
-    let scope_logs = vec![ScopeLogs { scope: scope("lib"), log_records, ..ScopeLogs::default() }];
-    let resource_logs = ResourceLogs { resource: resource(of), scope_logs, ..ResourceLogs::default() };
+    let scope_logs = vec![ScopeLogs { scope: Some(scope("lib")), log_records, ..ScopeLogs::default() }];
+    let resource_logs = ResourceLogs { resource: Some(resource(of)), scope_logs, ..ResourceLogs::default() };
     ExportLogsServiceRequest { resource_logs: vec![resource_logs] }
 }
 
 /// Metrics of a resource with these attributes.
 pub(crate) fn metrics(of: &Json, metrics: Vec<Metric>) -> ExportMetricsServiceRequest {
-    let scope_metrics = vec![ScopeMetrics { scope: scope("lib"), metrics, ..ScopeMetrics::default() }];
-    let resource_metrics = ResourceMetrics { resource: resource(of), scope_metrics, ..ResourceMetrics::default() };
+    let scope_metrics = vec![ScopeMetrics { scope: Some(scope("lib")), metrics, ..ScopeMetrics::default() }];
+    let resource_metrics =
+        ResourceMetrics { resource: Some(resource(of)), scope_metrics, ..ResourceMetrics::default() };
     ExportMetricsServiceRequest { resource_metrics: vec![resource_metrics] }
 }
 

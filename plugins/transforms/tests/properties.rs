@@ -26,10 +26,7 @@ fn apply<T: Transform>(config: &Json, request: &Model) -> Model {
     let after = match testing::apply::<T>(&config.to_string(), signal, &bytes).expect("an answer") {
         Outcome::Unchanged => bytes,
         Outcome::Discarded => Vec::new(),
-        Outcome::Replaced(after) => {
-            assert_ne!(after, bytes, "it says that it changed something");
-            after
-        }
+        Outcome::Replaced(after) => after,
     };
     Model::decode(signal, &after).expect("a request")
 }

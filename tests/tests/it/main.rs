@@ -14,6 +14,7 @@ mod plugin_bench;
 mod plugin_tools;
 mod plugins;
 mod policies;
+mod processors;
 mod project;
 mod reload;
 mod rollout;

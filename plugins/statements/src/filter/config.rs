@@ -131,7 +131,10 @@ impl Config {
         ];
         steps.extend(self.by_context(Signal::Traces, "/traces", older, problems));
         let Both { include, exclude } = &self.spans;
-        steps.extend(Selector::spans(include.as_ref(), exclude.as_ref(), problems).map(Step::Selector));
+        steps.extend(
+            Selector::spans(include.as_ref(), exclude.as_ref(), problems)
+                .map(|selector| Step::Selector(Box::new(selector))),
+        );
         steps
     }
 
@@ -144,7 +147,10 @@ impl Config {
             ("datapoint", Context::DataPoint, datapoint),
         ];
         steps.extend(self.by_context(Signal::Metrics, "/metrics", older, problems));
-        steps.extend(Selector::metrics(include.as_ref(), exclude.as_ref(), problems).map(Step::Selector));
+        steps.extend(
+            Selector::metrics(include.as_ref(), exclude.as_ref(), problems)
+                .map(|selector| Step::Selector(Box::new(selector))),
+        );
         steps
     }
 
@@ -154,7 +160,10 @@ impl Config {
         let older: &ByContext<'_> =
             &[("resource", Context::Resource, resource), ("log_record", Context::Log, log_record)];
         steps.extend(self.by_context(Signal::Logs, "/logs", older, problems));
-        steps.extend(Selector::logs(include.as_ref(), exclude.as_ref(), problems).map(Step::Selector));
+        steps.extend(
+            Selector::logs(include.as_ref(), exclude.as_ref(), problems)
+                .map(|selector| Step::Selector(Box::new(selector))),
+        );
         steps
     }
 

@@ -28,9 +28,7 @@ impl Target {
     /// The message `AnyValue` of the converted value; `None` if it stays as it is, be it that it can not be converted.
     pub(super) fn convert(self, value: Value<'_>) -> Option<Vec<u8>> {
         let number = match (self, value) {
-            (Self::String, Value::Str(_)) | (Self::Int, Value::Int(_)) | (Self::Double, Value::Double(_)) => {
-                return None;
-            }
+            (Self::String, Value::Str(_)) => return None,
             (Self::String, other) => return Some(encoded(Value::Str(other.as_text().as_bytes()))),
             (Self::Int, Value::Double(number)) => Value::Int(number as i64),
             (Self::Int, Value::Bool(flag)) => Value::Int(i64::from(flag)),
@@ -38,9 +36,8 @@ impl Target {
             (Self::Double, Value::Int(number)) => Value::Double(number as f64),
             (Self::Double, Value::Bool(flag)) => Value::Double(f64::from(u8::from(flag))),
             (Self::Double, Value::Str(text)) => Value::Double(double(str::from_utf8(text).ok()?)?),
-            (Self::Int | Self::Double, Value::Empty | Value::Bytes(_) | Value::Array(_) | Value::Map(_)) => {
-                return None;
-            }
+            // It is that already, or can not be converted.
+            (Self::Int | Self::Double, _) => return None,
         };
         Some(encoded(number))
     }

@@ -95,8 +95,8 @@ impl Sampler {
         Self { how, fail_closed: config.fail_closed, hashes_trace_ids, marks_missing }
     }
 
-    pub(super) fn judge(&self, item: Item<'_>) -> Judged {
-        let (policy, randomness) = self.randomness(&item);
+    pub(super) fn judge(&self, item: &Item<'_>) -> Judged {
+        let (policy, randomness) = self.randomness(item);
         let is_missing = policy == Policy::MissingRandomness;
         let unusable = if self.fail_closed { Threshold::NEVER } else { Threshold::ALWAYS };
         let judged = |threshold, before| Judged { policy, randomness, threshold, before, is_new: false };

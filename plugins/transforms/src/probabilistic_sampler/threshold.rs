@@ -83,8 +83,7 @@ impl Randomness {
 
     /// The low 56 bits of the trace id.
     pub(super) fn of_trace_id(id: &[u8; 16]) -> Self {
-        let [.., a, b, c, d, e, f, g] = *id;
-        Self(u64::from_be_bytes([0, a, b, c, d, e, f, g]))
+        Self(u128::from_be_bytes(*id) as u64 & (END - 1))
     }
 
     /// From the collector's hash of 32 bits, made such that a threshold of buckets keeps what the hash's low 14 bits decide.

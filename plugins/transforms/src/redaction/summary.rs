@@ -100,9 +100,10 @@ impl Summary {
         }
         let lists = [&tally.redacted, &tally.masked, &tally.allowed, &tally.ignored];
         for (outcome, keys) in outcomes.iter().zip(lists) {
-            match keys.is_empty() {
-                true => outcome.forget(message, number),
-                false => self.write_one(message, number, keys, outcome),
+            if keys.is_empty() {
+                outcome.forget(message, number);
+            } else {
+                self.write_one(message, number, keys, outcome);
             }
         }
     }

@@ -93,13 +93,17 @@ pub(crate) fn without_marks(request: &Model) -> Model {
             let scopes = request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
             scopes.flat_map(|scope| &mut scope.spans).for_each(|span| span.trace_state.clear());
             let all = &mut request.resource_spans;
-            all.iter_mut().for_each(|resource| resource.scope_spans.retain(|scope| !scope.spans.is_empty()));
-            all.retain(|resource| !resource.scope_spans.is_empty());
+            all.retain_mut(|resource| {
+                resource.scope_spans.retain(|scope| !scope.spans.is_empty());
+                !resource.scope_spans.is_empty()
+            });
         }
         Model::Logs(request) => {
             let all = &mut request.resource_logs;
-            all.iter_mut().for_each(|resource| resource.scope_logs.retain(|scope| !scope.log_records.is_empty()));
-            all.retain(|resource| !resource.scope_logs.is_empty());
+            all.retain_mut(|resource| {
+                resource.scope_logs.retain(|scope| !scope.log_records.is_empty());
+                !resource.scope_logs.is_empty()
+            });
         }
         Model::Metrics(_) => {}
     }

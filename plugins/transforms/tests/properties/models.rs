@@ -23,8 +23,8 @@ fn any(json: &Json) -> Option<AnyValue> {
     Some(AnyValue { value: Some(value) })
 }
 
-fn text(text: String) -> Option<AnyValue> {
-    Some(AnyValue { value: Some(Value::StringValue(text)) })
+fn text(text: String) -> AnyValue {
+    AnyValue { value: Some(Value::StringValue(text)) }
 }
 
 fn find<'a>(list: &'a [KeyValue], key: &str) -> Option<&'a KeyValue> {
@@ -53,7 +53,7 @@ pub(crate) fn act(actions: &[Json], list: &mut Vec<KeyValue>) {
             "delete" => list.retain(|pair| pair.key != key && !matches(&pair.key)),
             "hash" => {
                 let which = list.iter_mut().filter(|pair| pair.key == key || matches(&pair.key));
-                which.for_each(|pair| pair.value = text(hash(pair.value.as_ref())));
+                which.for_each(|pair| pair.value = Some(text(hash(pair.value.as_ref()))));
             }
             "extract" => extract(list, key),
             "convert" => convert(list, key, option("converted_type").expect("a type")),
@@ -85,7 +85,8 @@ fn hash(value: Option<&AnyValue>) -> String {
         Some(Value::DoubleValue(number)) => number.to_le_bytes().to_vec(),
         _ => return String::new(),
     };
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(bytes);
+    digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// By `(?P<a>.)(?P<e>x)?`.
@@ -98,8 +99,8 @@ fn extract(list: &mut Vec<KeyValue>, key: &str) {
     let mut rest = from[at..].chars();
     let first: String = rest.next().into_iter().collect();
     let second = if rest.next() == Some('x') { "x" } else { "" };
-    set(list, "a", text(first));
-    set(list, "e", text(second.to_owned()));
+    set(list, "a", Some(text(first)));
+    set(list, "e", Some(text(second.to_owned())));
 }
 
 fn convert(list: &mut [KeyValue], key: &str, to: &str) {
@@ -130,7 +131,7 @@ pub(crate) fn redact(list: &mut Vec<KeyValue>) {
             Some(Value::StringValue(text)) => text.split('\n').count(),
             _ => 1,
         };
-        pair.value = text(vec!["****"; lines].join("\n"));
+        pair.value = Some(text(vec!["****"; lines].join("\n")));
     }
 }
 
