@@ -15,7 +15,7 @@ async fn the_processors_options_hold_with_these_policies() {
       - {name: limit, type: rate_limiting, rate_limiting: {spans_per_second: 1, burst_capacity: 8}}
       - {name: failed, type: status_code, status_code: {status_codes: [ERROR]}}";
     let with = |options: &[&str]| {
-        let lines: String = options.iter().map(|option| format!("    {option}\n")).collect();
+        let lines: String = options.iter().map(|option| ["    ", option, "\n"].concat()).collect();
         lines + policies
     };
     let on_ingest = "    sampling_strategy: span-ingest
