@@ -8,6 +8,8 @@
 //!       - {key: env, action: insert, value: production}         # only where there is none; update: only where there is one;
 //!                                                               # upsert: both
 //!       - {key: region, action: upsert, from_attribute: cloud.region, default_value: unknown}
+//!       - {key: tenant, action: insert, from_context: metadata.tenant}   # what the client sent beside the data, where the
+//!                                                               # receiver has include_metadata: true
 //!       - {action: delete, pattern: "^internal\\."}             # key, pattern or both
 //!       - {key: user.email, action: hash}                       # SHA-256, in hex
 //!       - {key: http.url, action: extract, pattern: "^(?P<scheme>.*?)://(?P<host>[^/]+)"}
@@ -19,7 +21,7 @@
 //! - `resources` in `include` and `exclude` counts on metrics too, beside or without `metric_names`;
 //! - of several `libraries` one has to match, as the documentation says: there all have to, which no library can;
 //! - `match_type: expr` is not available;
-//! - `from_context` is not available yet: plugins do not see what the client sent beside the data.
+//! - `from_context` takes `metadata.<name>`, or the bare name; `auth.<name>` and `client.address` are not available.
 
 use super::embedded::Kind;
 use crate::wasm::Embedded;

@@ -1,5 +1,6 @@
 //! What `attributes` and `resource` do to a list of attributes: a sequence of actions.
 
+mod client;
 mod config;
 mod convert;
 mod hash;
@@ -11,6 +12,7 @@ use tailrace_sdk::otlp::view::Value;
 use tailrace_sdk::otlp::wire;
 use tailrace_shared::any_value;
 
+use self::client::FromClient;
 pub(crate) use self::config::ActionConfig;
 use self::convert::Target;
 pub(crate) use self::convert::double;
@@ -43,6 +45,7 @@ enum When {
 #[derive(Debug, Default)]
 struct Source {
     value: Option<Constant>,
+    from_client: Option<FromClient>,
     from_attribute: Option<Vec<u8>>,
     default: Option<Constant>,
 }
@@ -71,6 +74,15 @@ impl Actions {
         }
         let compiled = list.iter().enumerate();
         Self(compiled.filter_map(|(place, action)| action.compile(&format!("/{name}/{place}"), problems)).collect())
+    }
+
+    /// Gets from the client of the request that follows what actions set.
+    pub(crate) fn begin(&mut self) {
+        for action in &mut self.0 {
+            if let Action::Set { key, source: Source { from_client: Some(from), .. }, .. } = action {
+                from.read(key);
+            }
+        }
     }
 
     /// Runs them on the attributes under field `number` of a message.
@@ -103,7 +115,7 @@ fn set(message: &mut Draft<'_>, number: u32, key: &[u8], when: When, source: &So
         return;
     }
     let copied = source.from_attribute.as_ref().and_then(|from| message.attribute(number, from)).map(encoded);
-    let constant = source.value.as_ref().or(source.default.as_ref());
+    let constant = source.constant();
     match (copied, constant, present) {
         // The value is a copy of its own.
         (Some(value), _, Some(present)) if Value::parse(&value) == present => {}
@@ -130,6 +142,24 @@ fn extract(message: &mut Draft<'_>, number: u32, key: &[u8], pattern: &Regex, na
     let values: Vec<Vec<u8>> = groups.map(|group| encoded(Value::Str(group))).collect();
     for (name, value) in names.iter().zip(&values) {
         message.set_attribute(number, name, value);
+    }
+}
+
+impl Source {
+    /// What needs no other attribute.
+    fn constant(&self) -> Option<&Constant> {
+        let from_client = || self.from_client.as_ref()?.value();
+        self.value.as_ref().or_else(from_client).or(self.default.as_ref())
+    }
+}
+
+impl Constant {
+    /// Of an attribute of this key; `value` is the message `AnyValue`.
+    fn new(key: &[u8], value: Vec<u8>) -> Self {
+        let mut pair = Vec::new();
+        wire::put_bytes(&mut pair, 1, key);
+        wire::put_bytes(&mut pair, 2, &value);
+        Self { value, pair }
     }
 }
 

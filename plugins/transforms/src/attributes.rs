@@ -41,6 +41,7 @@ impl Transform for Attributes {
 
     fn apply(&mut self, signal: Signal, request: &[u8]) -> Result<Outcome, String> {
         self.selection.accepts(signal)?;
+        self.actions.begin();
         Ok(match signal {
             Signal::Traces => self.items(signal, SPAN_ATTRIBUTES, request),
             Signal::Logs => self.items(signal, RECORD_ATTRIBUTES, request),

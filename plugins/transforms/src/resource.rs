@@ -36,6 +36,7 @@ impl Transform for Resource {
     }
 
     fn apply(&mut self, signal: Signal, request: &[u8]) -> Result<Outcome, String> {
+        self.actions.begin();
         let edited = pass(signal, Level::Resource, request, |place| {
             inner::edit(&mut place.resource, |resource| self.actions.apply(resource, RESOURCE_ATTRIBUTES));
             Keep::Yes

@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
 use tailrace_otlp::Signal;
 use tailrace_tests::backend::Backend;
 use tailrace_tests::host::{Host, Setup, run};
@@ -154,6 +155,25 @@ async fn attributes_works_on_what_is_included_and_not_excluded() {
         trace.attributes = attributes;
         assert!(host.grpc().send(Signal::Traces, &trace.request()).await.is_ok());
         assert_eq!(shown(&backend.spans().pop().expect("a span").attributes), expected);
+    }
+}
+
+#[tokio::test]
+async fn attributes_take_what_the_client_sent_beside_the_data() {
+    let backend = Backend::start().await;
+    let processors = "
+  attributes/tenant:
+    actions: [{key: tenant, action: upsert, from_context: metadata.X-Tenant, default_value: nobody}]
+";
+    let pipelines = [("traces", "attributes/tenant", "otlp_grpc")];
+    let yaml = yaml::config(processors, &yaml::direct("otlp_grpc", backend.address()), &pipelines);
+    let yaml = yaml.replace("@grpc@'}", "@grpc@', include_metadata: true}");
+    let host = Setup::new(yaml).start().await;
+    for (headers, expected) in [(&[("x-tenant", "blue")][..], "\"blue\""), (&[], "\"nobody\"")] {
+        let message = Trace::new(11).spans(1).request().encode_to_vec().into();
+        assert!(host.grpc().send_bytes(Signal::Traces, message, headers).await.is_ok());
+        let span = backend.spans().pop().expect("a span");
+        assert_eq!(shown(&span.attributes), map(&[("tenant", expected)]));
     }
 }
 
@@ -328,10 +348,10 @@ fn what_is_wrong_is_told_at_its_line_and_column() {
             "unsupported action \"frob\"",
         ),
         (
-            "  attributes:\n    actions:\n    - {key: a, action: insert, from_context: b}",
+            "  attributes:\n    actions:\n    - {key: a, action: insert, from_context: auth.subject}",
             "attributes",
             "config.yaml:10:",
-            "from_context is not available",
+            "auth.subject is not available",
         ),
         ("  resource:", "resource", "config.yaml:8:3", "missing required field \"attributes\""),
         ("  redaction:\n    summary: loud", "redaction", "config.yaml:9:14", "unknown summary \"loud\""),

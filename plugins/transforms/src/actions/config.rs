@@ -3,11 +3,10 @@
 use regex::bytes::Regex;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use tailrace_sdk::otlp::wire;
 use tailrace_sdk::{Diagnostics, JsonSchema};
 use tailrace_shared::{any_value, re2};
 
-use super::{Action, Constant, Source, Target, When, Which};
+use super::{Action, Constant, FromClient, Source, Target, When, Which};
 
 /// What is done to which attribute.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -22,7 +21,7 @@ pub struct ActionConfig {
     pub value: Option<Json>,
     /// The attribute whose value is set.
     pub from_attribute: String,
-    /// Not available.
+    /// What the client sent beside the data that is set: metadata.<name>.
     pub from_context: String,
     /// The value that is set if there is no other.
     pub default_value: Option<Json>,
@@ -130,10 +129,6 @@ impl Reader<'_> {
 
     fn source(&mut self) -> Source {
         let action = self.action;
-        if !action.from_context.is_empty() {
-            let message = "from_context is not available: plugins do not see what the client sent beside the data";
-            self.problem("/from_context", message);
-        }
         let is_source = |key: &&str| ["value", "from_attribute", "from_context"].contains(key);
         let sources: Vec<_> = action.given().filter(is_source).collect();
         match (sources.as_slice(), &action.default_value) {
@@ -147,12 +142,24 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        let constant = |value: &Option<Json>| value.as_ref().map(|value| Constant::new(&action.key, value));
+        let constant = |value: &Option<Json>| {
+            value.as_ref().map(|value| Constant::new(action.key.as_bytes(), any_value::from_json(value)))
+        };
         Source {
             value: constant(&action.value),
+            from_client: self.client_source(),
             from_attribute: (!action.from_attribute.is_empty()).then(|| action.from_attribute.clone().into_bytes()),
             default: constant(&action.default_value),
         }
+    }
+
+    fn client_source(&mut self) -> Option<FromClient> {
+        let context = &self.action.from_context;
+        if context.is_empty() {
+            return None;
+        }
+        let from = FromClient::parse(context);
+        from.map_err(|message| self.problem("/from_context", message)).ok()
     }
 
     fn which(&mut self) -> Option<Which> {
@@ -208,15 +215,5 @@ impl Reader<'_> {
             }
         }
         target
-    }
-}
-
-impl Constant {
-    fn new(key: &str, value: &Json) -> Self {
-        let value = any_value::from_json(value);
-        let mut pair = Vec::new();
-        wire::put_bytes(&mut pair, 1, key.as_bytes());
-        wire::put_bytes(&mut pair, 2, &value);
-        Self { value, pair }
     }
 }

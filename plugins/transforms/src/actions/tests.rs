@@ -155,6 +155,27 @@ fn actions_run_in_order() {
 }
 
 #[test]
+fn values_come_from_the_client_of_the_request() {
+    let set = |context: &str| json!([{"action": "upsert", "key": "a", "from_context": context, "default_value": "d"}]);
+    let client = [("tenant", "blue"), ("x-id", "1"), ("x-id", "2")];
+    for (context, sent, expected) in [
+        ("metadata.tenant", &client[..], "blue"),
+        ("Tenant", &client, "blue"),
+        ("metadata.X-Id", &client, "1;2"),
+        ("metadata.other", &client, "d"),
+        ("metadata.tenant", &[], "d"),
+    ] {
+        let mut actions = actions(set(context)).expect("a good configuration");
+        let mut draft = Draft::default();
+        tailrace_sdk::testing::with_request(0, sent, || {
+            actions.begin();
+            actions.apply(&mut draft, 9);
+        });
+        assert_eq!(draft.body(), message(&json!([["a", expected]])), "{context}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_told_where_it_stands() {
     for (action, path, message) in [
         (json!({"key": "a"}), "", "missing required field \"action\""),
@@ -171,7 +192,9 @@ fn what_is_wrong_is_told_where_it_stands() {
             "/pattern",
             "does not use the field \"pattern\"",
         ),
-        (json!({"action": "insert", "key": "a", "from_context": "metadata.tenant"}), "/from_context", "not available"),
+        (json!({"action": "insert", "key": "a", "from_context": "auth.subject"}), "/from_context", "not available"),
+        (json!({"action": "insert", "key": "a", "from_context": "client.address"}), "/from_context", "not available"),
+        (json!({"action": "insert", "key": "a", "from_context": "b", "value": 1}), "/from_context", "multiple value"),
         (json!({"action": "delete"}), "", "needs \"key\", \"pattern\" or both"),
         (json!({"action": "delete", "key": "a", "value": 1}), "/value", "does not use"),
         (json!({"action": "delete", "key": "a", "default_value": 1}), "/default_value", "does not use"),

@@ -15,7 +15,6 @@ pub(in super::super::super) struct Composite {
     /// Names of members. Mode go does not look at it.
     pub policy_order: Vec<String>,
     /// The members.
-    #[expect(clippy::struct_field_names, reason = "the key in the YAML")]
     pub composite_sub_policy: Vec<Policy>,
     /// Whose part of the total is how large.
     pub rate_allocation: Vec<RateAllocation>,
