@@ -175,7 +175,9 @@ fn explain() {
         for tick in 0..WAIT_S + 2 + TICKS {
             let fresh: Vec<_> = requests.iter().map(|request| renumber(request, tick)).collect();
             for (bench, fastest) in &mut benches {
-                fresh.iter().for_each(|request| bench.take_in(request));
+                for request in &fresh {
+                    bench.take_in(request);
+                }
                 let started = Instant::now();
                 bench.tick();
                 // Before that, there is nothing to decide.
