@@ -85,3 +85,18 @@ fn gateway_has_one_complaint() {
         problems.as_array().expect("a list").iter().filter(|problem| problem["severity"] == "error").collect();
     assert_eq!(errors.len(), 1, "{problems:#}");
 }
+
+/// What there is runs as it is: the rest is named, at its line.
+#[test]
+fn all_complain_of_nothing_but_types_that_are_missing() {
+    let files = std::fs::read_dir(data("seed-configs")).expect("a folder");
+    for file in files.map(|entry| entry.expect("a file").path()) {
+        let output = run(&["validate", "--config", &file.display().to_string(), "--format", "json"]);
+        let problems: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        for problem in problems.as_array().expect("a list").iter().filter(|problem| problem["severity"] == "error") {
+            let said = problem.to_string();
+            assert!(said.contains("unknown type: ") && said.contains("that tailrace does not have yet"), "{said}");
+            assert!(problem["line"].as_u64().is_some_and(|line| line > 0), "{said}");
+        }
+    }
+}
