@@ -25,6 +25,7 @@ use super::state::{GuestLog, State};
 pub(super) const GRANTED: &[&str] = &[
     "tailrace:plugin/host",
     "tailrace:plugin/types",
+    "tailrace:request/context",
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stdin",
