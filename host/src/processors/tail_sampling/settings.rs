@@ -99,7 +99,7 @@ pub enum Strategy {
 
 impl Default for DecisionCache {
     fn default() -> Self {
-        // 24 B and up to 18 B a decision, so about 15 MB when both are full; at 5,000 traces a second with 10 % kept that is more
+        // 32 B and up to 18 B a decision, so about 20 MB when both are full; at 5,000 traces a second with 10 % kept that is more
         // than a minute of dropped and three of kept traces, most late spans come within seconds.
         Self { sampled_cache_size: 100_000, non_sampled_cache_size: 400_000 }
     }
