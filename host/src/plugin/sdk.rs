@@ -98,8 +98,9 @@ impl Language {
 
     /// Whether projects have this file of tailrace's repository.
     fn needs(self, path: &str) -> bool {
-        let is_otlp = self == Self::Rust && path.starts_with("host/otlp/");
-        path.starts_with(self.folder()) || path == "wit/plugin.wit" || is_otlp
+        // What Rust's SDK is made of beside its own folder.
+        let is_rusts = self == Self::Rust && (path.starts_with("host/otlp/") || path.starts_with("wit/deps/"));
+        path.starts_with(self.folder()) || path == "wit/plugin.wit" || is_rusts
     }
 }
 
