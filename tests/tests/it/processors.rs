@@ -218,7 +218,7 @@ async fn values_are_redacted_and_a_summary_says_so() {
     blocked_key_patterns: ['.*token.*']
     blocked_values: ['4[0-9]{12}(?:[0-9]{3})?']   # Visa
     blocked_value_presets: [email_addresses]
-    allowed_values: ['.+@mycompany\\.com']
+    allowed_values: ['.+\\x40mycompany\\.com']
     summary: debug
 ",
         "redaction",

@@ -145,7 +145,7 @@ async fn transform_runs_statements_on_every_signal() {
         conditions: ['attributes["point"] == "1"', 'attributes["point"] == "2"']
         statements: ['set(attributes["metric"], Concat([metric.name, metric.unit], "/"))']
     log_statements:
-      - 'merge_maps(log.attributes, ParseKeyValue(Concat(["a=1 b=", log.body], ""), "=", " "), "upsert")'
+      - 'merge_maps(log.attributes, ParseKeyValue(Concat(["a=1|b=", log.body], ""), "=", "|"), "upsert")'
       - set(log.severity_text, "FATAL") where log.attributes["n"] == 2
       - keep_keys(resource.attributes, ["service.name"])
 "#;
@@ -198,7 +198,8 @@ async fn a_statement_that_fails_is_logged_once_or_refuses_the_request() {
     let strict = host(&backend, "transform", &processor("propagate")).await;
     let answer = strict.grpc().send(Signal::Traces, &Trace::new(8).request()).await;
     assert!(!answer.is_ok() && !answer.is_retryable(), "{answer:?}");
-    assert!(answer.text().contains("failed to execute statement"), "{answer:?}");
+    let status = answer.grpc.as_ref().expect("a status");
+    assert!(status.message().contains("failed to execute statement"), "{answer:?}");
     assert_eq!(backend.spans().len(), 4, "nothing went on");
 }
 
@@ -253,7 +254,7 @@ async fn ottl_condition_keeps_traces() {
 fn validate_points_into_statements() {
     let folder = tempfile::tempdir().expect("a folder");
     for (processors, place, message) in [
-        ("transform: {trace_statements: ['set(span.nam, 1)']}", ":4:48", "\"nam\""),
+        ("transform: {trace_statements: ['set(span.nam, 1)']}", ":4:44", "\"nam\""),
         (
             "transform:\n    trace_statements:\n      - context: span\n        statements:\n          - sett(name, \"x\")",
             ":8:13",
