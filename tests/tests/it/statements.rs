@@ -262,7 +262,7 @@ fn validate_points_into_statements() {
         ),
         (
             "transform:\n    log_statements:\n      - |\n        set(log.body, 1)\n          where log.bod == 2",
-            ":8:20",
+            ":8:21",
             "bod",
         ),
         ("filter: {traces: {span: ['name == ']}}", ":4:", "traces::span::0"),
