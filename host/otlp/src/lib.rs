@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod check;
+pub mod deal;
 pub mod edit;
 #[cfg(feature = "json")]
 pub mod json;
