@@ -19,7 +19,7 @@ pub mod topology;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -77,7 +77,7 @@ impl Metadata {
     }
 }
 
-/// Why a batch was not taken, and what the sender should do about it. Nothing of the batch was kept.
+/// Why a batch was not taken, or not all of it, and what the sender should do about it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{why}")]
 pub struct Refusal {
@@ -89,6 +89,8 @@ pub struct Refusal {
     pub why: String,
     /// The gRPC code that a server downstream answered with, if one did; a receiver passes it on.
     pub code: Option<i32>,
+    /// What was not taken, where the rest of the batch was: only this is to be sent again. `None`: nothing of the batch was taken.
+    pub rest: Option<Box<Batch>>,
 }
 
 /// Whether sending again can help.
@@ -117,17 +119,28 @@ pub enum Who {
 impl Refusal {
     /// This process can not take the batch now; the sender should try again.
     pub fn retry(why: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Retry { after: None }, who: Who::Internal, why: why.into(), code: None }
+        Self { kind: RefusalKind::Retry { after: None }, ..Self::permanent(why) }
     }
 
     /// This process will never take these bytes.
     pub fn permanent(why: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Permanent, who: Who::Internal, why: why.into(), code: None }
+        Self { kind: RefusalKind::Permanent, who: Who::Internal, why: why.into(), code: None, rest: None }
     }
 
     /// The bytes are not what they claim to be.
     pub fn bad_data(why: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Permanent, who: Who::Upstream, why: why.into(), code: Some(3) }
+        Self { who: Who::Upstream, code: Some(3), ..Self::permanent(why) }
+    }
+
+    /// By a server that we send to.
+    pub fn downstream(kind: RefusalKind, why: impl Into<String>, code: Option<i32>) -> Self {
+        Self { kind, who: Who::Downstream, code, ..Self::permanent(why) }
+    }
+
+    /// The same for a sender that can not send a part alone, since what it sent was made of something else.
+    #[must_use]
+    pub fn of_all(self) -> Self {
+        Self { rest: None, ..self }
     }
 
     /// Whether the same bytes will be refused again.
@@ -367,6 +380,12 @@ pub trait Exporter: Send + Sync + Sized + 'static {
     fn new(settings: Self::Settings, cx: &Cx) -> Result<Self, BuildError>;
     /// One attempt.
     fn send(&self, batch: Batch) -> impl Future<Output = Result<(), Refusal>> + Send;
+    /// Whether a batch would be let in now, for one that is not wrapped in a queue; see [`Consume::admit`].
+    fn admit(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+    /// A reload puts `successor` in this exporter's place: what it holds itself at its stop goes there.
+    fn succeed_by(&self, _successor: Weak<Box<dyn Consume>>) {}
     /// How it is wrapped: the queue, retry and timeout of its settings.
     fn delivery(_settings: &Self::Settings) -> crate::exporters::queue::Delivery {
         crate::exporters::queue::Delivery::direct()

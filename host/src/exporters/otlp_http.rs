@@ -184,12 +184,8 @@ impl OtlpHttp {
     }
 
     fn unreachable(&self, reason: &str) -> Refusal {
-        Refusal {
-            kind: RefusalKind::Retry { after: None },
-            who: Who::Downstream,
-            why: format!("failed to make an HTTP request: Post \"{}\": {reason}", self.target.shown),
-            code: None,
-        }
+        let why = format!("failed to make an HTTP request: Post \"{}\": {reason}", self.target.shown);
+        Refusal::downstream(RefusalKind::Retry { after: None }, why, None)
     }
 }
 

@@ -32,12 +32,14 @@ mod settings;
 mod store;
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+pub use self::sender::leases;
 use self::sender::{Piece, Sender};
 pub use self::settings::{BatchSettings, PartitionSettings, QueueSettings, RetrySettings, Sizer};
 use self::store::{Element, Full, Store, Ticket};
@@ -71,11 +73,19 @@ impl Delivery {
 pub trait DynSend: Send + Sync + 'static {
     /// See [`Exporter::send`].
     fn attempt(&self, batch: Batch) -> BoxFuture<'_, Result<(), Refusal>>;
+    /// See [`Exporter::admit`].
+    fn admit(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 impl<E: Exporter> DynSend for E {
     fn attempt(&self, batch: Batch) -> BoxFuture<'_, Result<(), Refusal>> {
         Box::pin(self.send(batch))
+    }
+
+    fn admit(&self) -> Result<(), Refusal> {
+        Exporter::admit(self)
     }
 }
 
@@ -84,6 +94,8 @@ pub struct Shipping {
     sender: Arc<Sender>,
     queue: Option<Queue>,
     host: Arc<Host>,
+    /// How many exporters share the bytes that queues may hold; see [`Shipping::share_among`].
+    sharers: AtomicU64,
 }
 
 struct Queue {
@@ -102,7 +114,7 @@ impl Shipping {
     ) -> Arc<Self> {
         let queue = delivery.queue.filter(|queue| queue.enabled).map(|settings| Queue::new(settings, cx));
         let sender = Sender::new(exporter, delivery.retry, delivery.timeout, labels, cx);
-        Arc::new(Self { sender: Arc::new(sender), queue, host: cx.host.clone() })
+        Arc::new(Self { sender: Arc::new(sender), queue, host: cx.host.clone(), sharers: AtomicU64::new(1) })
     }
 
     /// From [`Shipping::run`]'s stop on, what is queued or waits for its next attempt goes to `successor`, which a reload put
@@ -135,8 +147,15 @@ impl Shipping {
         }
     }
 
+    /// This is one of `exporters` among which the data is divided: each may hold twice its even share of the bytes, all
+    /// of them if it is alone.
+    pub fn share_among(&self, exporters: usize) {
+        self.sharers.store(exporters.max(1) as u64, Ordering::Relaxed);
+    }
+
     fn max_bytes(&self) -> u64 {
-        self.host.memory.limit().map_or(MAX_QUEUED_BYTES, |limit| limit.soft_bytes / 2)
+        let all = self.host.memory.limit().map_or(MAX_QUEUED_BYTES, |limit| limit.soft_bytes / 2);
+        all * 2 / (self.sharers.load(Ordering::Relaxed) + 1)
     }
 }
 
@@ -150,7 +169,8 @@ impl Consume for Shipping {
             Some(queue) if !queue.settings.block_on_overflow && queue.store.is_full(self.max_bytes()) => {
                 Err(Full::NoSpace.into())
             }
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            None => self.sender.admit(),
         }
     }
 }

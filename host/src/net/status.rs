@@ -12,7 +12,7 @@ use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use prost::Message;
 
-use crate::pipeline::{Refusal, RefusalKind, Who};
+use crate::pipeline::{Refusal, RefusalKind};
 
 /// The codes of gRPC by number.
 pub mod code {
@@ -245,7 +245,7 @@ pub fn refusal_from_grpc(status: &Status) -> Refusal {
     let kind = if retry { RefusalKind::Retry { after: status.retry_after } } else { RefusalKind::Permanent };
     let prefix = if retry { "" } else { "Permanent error: " };
     let why = format!("{prefix}rpc error: code = {} desc = {}", code_name(status.code), status.message);
-    Refusal { kind, who: Who::Downstream, why, code: Some(status.code) }
+    Refusal::downstream(kind, why, Some(status.code))
 }
 
 /// What an HTTP server's answer (not 2xx) means for the batch that was sent to it. `body` is the status that it sent along.
@@ -263,7 +263,7 @@ pub fn refusal_from_http(url: &str, http: StatusCode, headers: &HeaderMap, body:
          {number}{said}",
         code_name(code)
     );
-    Refusal { kind, who: Who::Downstream, why, code: Some(code) }
+    Refusal::downstream(kind, why, Some(code))
 }
 
 /// The code that stands for an HTTP status in messages.

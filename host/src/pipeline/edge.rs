@@ -139,7 +139,7 @@ impl Consume for FanOut {
     }
 }
 
-/// Two refusals in one: permanent if either is, and no sooner than either asks.
+/// Two refusals in one: permanent if either is, no sooner than either asks, and of the whole batch.
 fn both(first: Option<Refusal>, second: Refusal) -> Refusal {
     let Some(first) = first else { return second };
     let kind = match (first.kind, second.kind) {
@@ -149,7 +149,7 @@ fn both(first: Option<Refusal>, second: Refusal) -> Refusal {
     let why = format!("{}; {}", first.why, second.why);
     // The code must not contradict the kind: it is the permanent one's, if there is one.
     let leading = if second.is_permanent() && !first.is_permanent() { &second } else { &first };
-    Refusal { kind, who: leading.who, code: leading.code, why }
+    Refusal { kind, who: leading.who, code: leading.code, ..Refusal::permanent(why) }
 }
 
 fn later(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {

@@ -272,9 +272,10 @@ impl Old<'_> {
                 let targets = nexts.iter().flat_map(|next| self.resolve(next, signal, new)).collect();
                 node.outputs.of(signal).point_at(joined(key, signal, targets, environment));
             }
-            if let (Key::Exporter(signal, _), Instance::Exporter(_, shipping)) = (key, &node.instance)
+            if let (Key::Exporter(signal, _), Instance::Exporter(exporter, shipping)) = (key, &node.instance)
                 && let Some(successor) = new.face(key, *signal)
             {
+                exporter.succeed_by(Arc::downgrade(&successor));
                 shipping.succeed_by(Arc::downgrade(&successor));
             }
         }

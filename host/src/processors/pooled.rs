@@ -89,7 +89,8 @@ impl Pooled {
                 batch = Batch { metadata: batch.metadata, ..Batch::new(batch.signal, data.into(), items) };
             }
         }
-        next.consume(batch).await
+        // What comes back of it is not what came in.
+        next.consume(batch).await.map_err(Refusal::of_all)
     }
 
     /// The pool.

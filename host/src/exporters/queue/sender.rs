@@ -11,8 +11,8 @@ use super::retry::{Backoff, Verdict};
 use super::settings::RetrySettings;
 use super::store::Ticket;
 use crate::config::ComponentId;
-use crate::pipeline::{Batch, Consume, Cx, Refusal, RefusalKind, Signal, Who};
-use crate::telemetry::metrics::Desc;
+use crate::pipeline::{Batch, Consume, Cx, Refusal, RefusalKind, Signal};
+use crate::telemetry::metrics::{Desc, Lease};
 use crate::telemetry::{Counter, Gauge};
 
 pub(super) const QUEUE_SIZE: Desc =
@@ -134,6 +134,11 @@ impl Sender {
         let _ = self.successor.set(successor);
     }
 
+    /// Whether the exporter would take something now.
+    pub(super) fn admit(&self) -> Result<(), Refusal> {
+        self.exporter.admit()
+    }
+
     /// For a caller that waits for the result.
     pub(super) async fn deliver_now(&self, batch: Batch) -> Result<(), Refusal> {
         let items = batch.items;
@@ -159,32 +164,38 @@ impl Sender {
         }
     }
 
-    async fn deliver(&self, batch: Batch) -> Result<(), Refusal> {
-        let items = batch.items as u64;
+    async fn deliver(&self, mut batch: Batch) -> Result<(), Refusal> {
+        let all = batch.items;
         self.in_flight.add(1);
         let _in_flight = InFlight(&self.in_flight);
-        let result = self.attempts(batch).await;
-        match &result {
-            Ok(Delivered::Here) => self.sent.add(items),
+        let result = self.attempts(&mut batch).await;
+        self.sent.add((all - batch.items) as u64);
+        match result {
+            Ok(Delivered::Here) => self.sent.add(batch.items as u64),
             // It counts there.
             Ok(Delivered::ToSuccessor) => {}
-            Err(_) => {
-                self.sent.add(0);
-                self.send_failed.add(items);
+            Err(failure) => {
+                self.send_failed.add(batch.items as u64);
+                let rest = (batch.items < all).then(|| Box::new(batch));
+                return Err(Refusal { rest, ..failure });
             }
         }
-        result.map(drop)
+        Ok(())
     }
 
-    async fn attempts(&self, batch: Batch) -> Result<Delivered, Refusal> {
+    /// Of `batch` it leaves what has not been sent before the last attempt.
+    async fn attempts(&self, batch: &mut Batch) -> Result<Delivered, Refusal> {
         let began = Instant::now();
         let mut backoff = Backoff::new(&self.retry);
         loop {
             let last = self.stopping.is_cancelled();
-            if last && self.hand_over(&batch).await {
+            if last && self.hand_over(batch).await {
                 return Ok(Delivered::ToSuccessor);
             }
-            let Err(failure) = self.attempt(batch.clone()).await else { return Ok(Delivered::Here) };
+            let Err(mut failure) = self.attempt(batch.clone()).await else { return Ok(Delivered::Here) };
+            if let Some(rest) = failure.rest.take() {
+                *batch = *rest;
+            }
             let delay = match backoff.after(&failure, began.elapsed(), fastrand::f64()) {
                 Verdict::Wait(delay) => delay,
                 Verdict::GiveUp(reason) => return Err(because(reason, failure)),
@@ -222,12 +233,8 @@ impl Sender {
             return attempt.await;
         }
         tokio::time::timeout(self.timeout, attempt).await.unwrap_or_else(|_| {
-            Err(Refusal {
-                kind: RefusalKind::Retry { after: None },
-                who: Who::Downstream,
-                why: "rpc error: code = DeadlineExceeded desc = context deadline exceeded".to_owned(),
-                code: Some(DEADLINE_EXCEEDED),
-            })
+            let why = "rpc error: code = DeadlineExceeded desc = context deadline exceeded";
+            Err(Refusal::downstream(RefusalKind::Retry { after: None }, why, Some(DEADLINE_EXCEEDED)))
         })
     }
 
@@ -262,6 +269,18 @@ fn because(reason: &str, failure: Refusal) -> Refusal {
 /// The counter of items that did not get into the queue.
 pub(super) fn enqueue_failed(cx: &Cx) -> Counter {
     cx.metrics.counter(ENQUEUE_FAILED[signal(cx) as usize], &[("exporter", &cx.id.to_string())])
+}
+
+/// Holds the series of an exporter that comes and goes while the others stay; to be taken before it is made.
+pub fn leases(labels: &[(&'static str, String)], cx: &Cx) -> Vec<Lease> {
+    let (id, signal) = (cx.id.to_string(), signal(cx) as usize);
+    let mut all = vec![("exporter", id.as_str())];
+    let gauges = [QUEUE_SIZE, QUEUE_CAPACITY, IN_FLIGHT].map(|desc| cx.metrics.lease(desc, &data_labels(&id, cx)));
+    let mut leases: Vec<_> = gauges.into();
+    leases.push(cx.metrics.lease(ENQUEUE_FAILED[signal], &all));
+    all.extend(labels.iter().map(|(name, value)| (*name, value.as_str())));
+    leases.extend([SENT[signal], SEND_FAILED[signal]].map(|desc| cx.metrics.lease(desc, &all)));
+    leases
 }
 
 /// The labels of gauges: `exporter`, `data_type`.

@@ -1,7 +1,7 @@
 use super::*;
 
 fn downstream(code: i32, kind: RefusalKind) -> Refusal {
-    Refusal { kind, who: Who::Downstream, why: "why".to_owned(), code: Some(code) }
+    Refusal::downstream(kind, "why", Some(code))
 }
 
 const RETRY: RefusalKind = RefusalKind::Retry { after: None };

@@ -1,12 +1,13 @@
 //! The traits of `pipeline.rs` as trait objects.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Parsed;
 use crate::exporters::queue::DynSend;
 use crate::pipeline::{
-    Batch, BoxFuture, Connector, Exporter, Extension, Next, Outputs, Processor, Receiver, Refusal, Stop, UpdateError,
+    Batch, BoxFuture, Connector, Consume, Exporter, Extension, Next, Outputs, Processor, Receiver, Refusal, Stop,
+    UpdateError,
 };
 
 /// A [`Receiver`] of any type.
@@ -39,6 +40,8 @@ pub trait DynExporter: Send + Sync {
     fn sender(self: Arc<Self>) -> Arc<dyn DynSend>;
     /// See [`Exporter::run`].
     fn run(self: Arc<Self>, stop: Stop) -> BoxFuture<'static, ()>;
+    /// See [`Exporter::succeed_by`].
+    fn succeed_by(&self, successor: Weak<Box<dyn Consume>>);
 }
 
 /// A [`Connector`] of any type.
@@ -100,6 +103,10 @@ impl<E: Exporter> DynExporter for E {
 
     fn run(self: Arc<Self>, stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move { Exporter::run(&*self, stop).await })
+    }
+
+    fn succeed_by(&self, successor: Weak<Box<dyn Consume>>) {
+        Exporter::succeed_by(self, successor);
     }
 }
 

@@ -190,11 +190,15 @@ impl Waiting {
 }
 
 /// Hands `batch` on, however often it takes, until it is taken, refused for good, or the host has ended long enough.
-async fn deliver(batch: Batch, core: &Core, next: &Next, stop: &Stop) {
-    let (items, bytes) = (batch.items, batch.data.len());
+async fn deliver(mut batch: Batch, core: &Core, next: &Next, stop: &Stop) {
+    let (all, bytes) = (batch.items, batch.data.len());
     let mut pause = PAUSES.0;
     let mut give_up = None;
-    while let Err(refusal) = next.consume(batch.clone()).await {
+    while let Err(mut refusal) = next.consume(batch.clone()).await {
+        if let Some(rest) = refusal.rest.take() {
+            batch = *rest;
+        }
+        let items = batch.items;
         let RefusalKind::Retry { after } = refusal.kind else {
             tracing::warn!(error = %refusal, dropped_items = items, "Sender failed");
             core.dropped_for_good.add(items as u64);
@@ -217,5 +221,5 @@ async fn deliver(batch: Batch, core: &Core, next: &Next, stop: &Stop) {
             }
         }
     }
-    core.released(items, bytes);
+    core.released(all, bytes);
 }

@@ -189,14 +189,16 @@ struct Courier<'a> {
 impl Courier<'_> {
     /// Hands a request over, however many attempts that takes, or counts it as dropped if it is refused for good.
     async fn hand_over(&mut self, waiting: &Waiting) {
-        let Waiting { data, spans } = waiting;
+        let mut batch = Batch::new(Signal::Traces, waiting.data.clone(), waiting.spans);
         loop {
-            let batch = Batch::new(Signal::Traces, data.clone(), *spans);
-            let Err(refusal) = self.next.consume(batch).await else { break };
-            self.log(&refusal, *spans);
+            let Err(mut refusal) = self.next.consume(batch.clone()).await else { break };
+            if let Some(rest) = refusal.rest.take() {
+                batch = *rest;
+            }
+            self.log(&refusal, batch.items);
             match refusal.kind {
                 RefusalKind::Permanent => {
-                    self.metrics.count_dropped(Reason::Refused, *spans as u64);
+                    self.metrics.count_dropped(Reason::Refused, batch.items as u64);
                     break;
                 }
                 RefusalKind::Retry { after } => self.back_off(after.unwrap_or_default()).await,
