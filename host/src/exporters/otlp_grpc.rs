@@ -102,12 +102,27 @@ impl Exporter for OtlpGrpc {
     }
 
     async fn run(&self, stop: Stop) {
-        self.channel.start();
+        self.connect();
         stop.requested().await;
     }
 }
 
 impl OtlpGrpc {
+    /// Begins to connect, and keeps connections up until it is dropped.
+    pub fn connect(&self) {
+        self.channel.start();
+    }
+
+    /// Whether there is a connection.
+    pub fn is_connected(&self) -> bool {
+        self.channel.is_connected()
+    }
+
+    /// Waits for the first attempt at a connection; whether there is one then.
+    pub async fn connected(&self) -> bool {
+        self.channel.connection().await.is_ok()
+    }
+
     /// Sends one message, gives the body of the answer. What a server says it has not looked at goes to the next
     /// connection at once: it is about to stop, and another one may take its place.
     async fn exchange(&self, signal: Signal, data: Rope) -> Result<Vec<u8>, Status> {

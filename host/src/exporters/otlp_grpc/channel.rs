@@ -76,6 +76,10 @@ impl Channel {
         }
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.shared.pick().is_some()
+    }
+
     /// A connection to send over.
     pub(super) async fn connection(&self) -> Result<Arc<Connection>, Status> {
         let shared = &self.shared;

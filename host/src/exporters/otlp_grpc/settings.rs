@@ -104,24 +104,31 @@ impl Settings for OtlpGrpcSettings {
         if let Err(message) = Endpoint::parse(&self.endpoint) {
             check.problem("endpoint", message);
         }
+        self.check_but_endpoint("", check);
+    }
+}
+
+impl OtlpGrpcSettings {
+    /// Checks all but the endpoint. `at` is the section that they stand in, with a dot behind it unless it is the component itself.
+    pub fn check_but_endpoint(&self, at: &str, check: &mut Check<'_>) {
         if !matches!(self.compression.as_str(), "" | "none") && self.encoding().is_none() {
             check.problem_with_help(
-                "compression",
+                &format!("{at}compression"),
                 format!("unsupported compression type \"{}\"", self.compression),
                 "supported: none, gzip, zstd, snappy",
             );
         }
         if !matches!(self.balancer_name.as_str(), "" | "round_robin" | "pick_first") {
             check.problem_with_help(
-                "balancer_name",
+                &format!("{at}balancer_name"),
                 format!("invalid balancer_name: {}", self.balancer_name),
                 "supported: round_robin, pick_first",
             );
         }
-        extensions::refuse("", self.auth.as_ref(), &self.middlewares, check);
-        self.headers.check("headers", check);
-        self.tls.check("tls", check);
-        self.sending_queue.check("sending_queue", check);
-        self.retry_on_failure.check("retry_on_failure", check);
+        extensions::refuse(at, self.auth.as_ref(), &self.middlewares, check);
+        self.headers.check(&format!("{at}headers"), check);
+        self.tls.check(&format!("{at}tls"), check);
+        self.sending_queue.check(&format!("{at}sending_queue"), check);
+        self.retry_on_failure.check(&format!("{at}retry_on_failure"), check);
     }
 }
