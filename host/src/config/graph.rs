@@ -130,6 +130,23 @@ impl<'a> Graph<'a> {
                 }
             }
         }
+        self.judged_before_routed(path, pipeline);
+    }
+
+    /// Each agent has but a part of a trace; only behind the load balancer are they whole.
+    fn judged_before_routed(&mut self, path: &Path, pipeline: &Pipeline) {
+        let routes =
+            |id: &ComponentId| self.config.exporters.get(id).is_some_and(|c| c.row.about.name == "load_balancing");
+        let judges =
+            |id: &ComponentId| self.config.processors.get(id).is_some_and(|c| c.row.about.name == "tail_sampling");
+        let Some(router) = pipeline.exporters.iter().find(|id| routes(id)) else { return };
+        let Some((index, judge)) = pipeline.processors.iter().enumerate().find(|(_, id)| judges(id)) else { return };
+        let at = path.join("processors").join(index.to_string());
+        let message = format!("\"{judge}\" judges traces before \"{router}\" brings their spans together");
+        self.problems
+            .warning(path, message)
+            .at(self.places.get(&at))
+            .help("a trace's spans come through several agents: let the gateways behind the load balancer sample");
     }
 
     fn reference(&mut self, path: &Path, at: &Path, role: Role, signal: Signal, id: &ComponentId) {
