@@ -32,7 +32,7 @@
 mod backend;
 mod members;
 mod resolver;
-mod ring;
+pub mod ring;
 mod routing;
 mod settings;
 mod table;

@@ -29,7 +29,7 @@ pub(super) const MAX_BACKENDS: usize = FREE as usize;
 
 /// The circle, with the owner of every position: looking one up takes a CRC and one read.
 #[derive(PartialEq, Eq)]
-pub(super) struct Ring {
+pub struct Ring {
     owners: Box<[u16]>,
 }
 
@@ -67,8 +67,8 @@ impl Generation {
 }
 
 impl Ring {
-    /// The ring of `endpoints`, which are sorted; those beyond [`MAX_BACKENDS`] get nothing.
-    pub(super) fn new<E: AsRef<str>>(generation: Generation, endpoints: &[E]) -> Self {
+    /// The ring of `endpoints`, which are sorted; those beyond 65,535 get nothing.
+    pub fn new<E: AsRef<str>>(generation: Generation, endpoints: &[E]) -> Self {
         let mut owners = taken(generation, endpoints);
         // Backwards twice around, so that every position has the first point at or behind it.
         let mut next = FREE;
@@ -85,7 +85,7 @@ impl Ring {
 
     /// The place of the key's backend in the list of endpoints; none if that is empty.
     #[inline]
-    pub(super) fn owner(&self, key: &[u8]) -> Option<usize> {
+    pub fn owner(&self, key: &[u8]) -> Option<usize> {
         let position = crc32fast::hash(key) as usize % self.owners.len();
         Some(self.owners[position]).filter(|owner| *owner != FREE).map(usize::from)
     }

@@ -199,7 +199,9 @@ async fn what_waits_for_a_leaving_backend_goes_to_the_new_owners() {
     assert!(spans(first) > before[0] && spans(second) > before[1]);
     assert_eq!(spans(third), 0);
     let moved = 400 - before[0] - before[1];
-    running.until(|running| running.metric("otelcol_tailrace_loadbalancer_moved_items", "") == Some(moved as f64)).await;
+    running
+        .until(|running| running.metric("otelcol_tailrace_loadbalancer_moved_items", "") == Some(moved as f64))
+        .await;
     running.until(|running| !running.metrics().contains(&gone)).await;
     running.finish().await;
 }

@@ -57,6 +57,17 @@ pub(crate) fn passthrough(sink: &str, compression: &str) -> String {
     frame("  {}", "", &direct(sink, compression))
 }
 
+/// OTLP to one of three, by trace id.
+pub(crate) fn balance(sinks: &[String]) -> String {
+    let exporter = format!(
+        "    resolver: {{static: {{hostnames: [{}]}}}}
+    protocol:
+      otlp: {{compression: none, tls: {{insecure: true}}, sending_queue: {{enabled: false}}, retry_on_failure: {{enabled: false}}}}",
+        sinks.join(", ")
+    );
+    frame("", "", &exporter).replace("otlp_grpc", "load_balancing")
+}
+
 /// OTLP to OTLP, past a processor.
 pub(crate) fn step(sink: &str, processor: &str) -> String {
     let id = processor.split(':').next().unwrap_or_default();

@@ -27,6 +27,7 @@ pub(crate) struct Row {
 enum Kind {
     Forwarder(usize),
     Passthrough(usize, Encoding),
+    Balance(usize),
     Batch(usize, Encoding),
     Transform(usize),
     /// A processor, as it stands in the YAML.
@@ -52,6 +53,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("forwarder-1000", "the same", Kind::Forwarder(1000)),
     row("passthrough-300", "OTLP gRPC to OTLP gRPC, no queue", Kind::Passthrough(300, Encoding::None)),
     row("passthrough-1000", "the same", Kind::Passthrough(1000, Encoding::None)),
+    row("balance-300", "load_balancing by trace id to three backends, no queue", Kind::Balance(300)),
+    row("balance-1000", "the same", Kind::Balance(1000)),
     row("batch-300", "with memory_limiter and batch", Kind::Batch(300, Encoding::None)),
     row("batch-1000", "the same", Kind::Batch(1000, Encoding::None)),
     row(
@@ -133,6 +136,7 @@ impl Row {
                 let subject = Subject::host(configs::passthrough(&sink.address, encoding.name())).await;
                 self.cpu(&subject, &sink, Workload::new(len, encoding), options, Duration::from_secs(1)).await
             }
+            Kind::Balance(len) => self.balance(len, options).await,
             Kind::Batch(len, encoding) => {
                 let sink = Sink::start(None).await?;
                 let subject = Subject::host(configs::batch(&sink.address, encoding.name())).await;
@@ -166,6 +170,19 @@ impl Row {
             beside = format!("{beside}, peak RSS {} MiB", host.peak_rss() >> 20);
         }
         Ok(Outcome::of_rounds(self.name, &measured.rounds, &beside))
+    }
+
+    /// Each backend must have got about a third.
+    async fn balance(&self, len: usize, options: &Options) -> anyhow::Result<Outcome> {
+        let sinks = [Sink::start(None).await?, Sink::start(None).await?, Sink::start(None).await?];
+        let subject = Subject::host(configs::balance(&sinks.each_ref().map(|sink| sink.address.clone()))).await;
+        let workload = Workload::new(len, Encoding::None);
+        let measured = rounds(&subject, workload, options.pressure(), options, Duration::from_secs(1)).await?;
+        let bytes = sinks.each_ref().map(|sink| sink.arrived.bytes.load(Relaxed) as f64);
+        let shares = bytes.map(|arrived| arrived / bytes.iter().sum::<f64>());
+        anyhow::ensure!(shares.iter().all(|share| (0.2..0.5).contains(share)), "uneven: {shares:?}");
+        let [first, second, third] = shares.map(|share| share * 100.0);
+        Ok(Outcome::of_rounds(self.name, &measured.rounds, &format!("{first:.0}/{second:.0}/{third:.0} % to each")))
     }
 
     /// The same without a transform is measured beside them: what counts is the difference.
