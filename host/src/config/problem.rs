@@ -314,6 +314,11 @@ impl<'a> Check<'a> {
         self.fault(&Fault::warning(&Path::root().below(path), message));
     }
 
+    /// The same with what to do about it.
+    pub fn warning_with_help(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.fault(&Fault { help: Some(help.into()), ..Fault::warning(&Path::root().below(path), message) });
+    }
+
     /// The same for what a plugin found, at a path whose keys may have dots.
     pub fn fault(&mut self, Fault { path, part, message, help, is_warning }: &Fault) {
         let place = self.at.concat(path);

@@ -25,8 +25,6 @@ mod endpoint;
 mod payload;
 mod settings;
 
-use std::sync::Arc;
-
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
@@ -64,11 +62,11 @@ impl Exporter for OtlpGrpc {
     fn new(settings: OtlpGrpcSettings, cx: &Cx) -> Result<Self, BuildError> {
         let endpoint = Endpoint::parse(&settings.endpoint).map_err(BuildError::new)?;
         let tls = (endpoint.is_https || !settings.tls.is_plaintext())
-            .then(|| settings.tls.client_config(&[b"h2"]))
+            .then(|| settings.tls.client(&[b"h2"], cx))
             .transpose()?;
         let encoding = settings.encoding();
         let head = Head::new(&settings, &endpoint, encoding, tls.is_some())?;
-        let channel = Channel::new(endpoint, tls.map(Arc::new), &settings)?;
+        let channel = Channel::new(endpoint, tls, &settings)?;
         Ok(Self { channel, encoding, head, id: cx.id.to_string() })
     }
 

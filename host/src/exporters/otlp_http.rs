@@ -18,6 +18,7 @@
 //! Connections are pooled; HTTP/2 is used where TLS negotiates it. The environment's proxies are not used.
 
 mod body;
+mod connector;
 mod settings;
 mod target;
 
@@ -28,13 +29,11 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, LOCATI
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::ServerName;
 
 use self::body::RopeBody;
+use self::connector::Connector;
 pub use self::settings::{ClientConnections, CompressionParams, Cookies, MessageEncoding, OtlpHttpSettings};
 use self::target::Target;
 use crate::exporters::partial::Partial;
@@ -50,12 +49,9 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// How often a server may send a request elsewhere; Go's.
 const MAX_REDIRECTS: usize = 10;
 
-/// Go's dialer gives up after this.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The node.
 pub struct OtlpHttp {
-    client: Client<HttpsConnector<HttpConnector>, RopeBody>,
+    client: Client<Connector, RopeBody>,
     target: Target,
     headers: HeaderMap,
     encoding: Option<Encoding>,
@@ -76,7 +72,7 @@ impl Exporter for OtlpHttp {
         let json = settings.encoding == MessageEncoding::Json;
         let encoding = settings.compression();
         Ok(Self {
-            client: client(&settings)?,
+            client: client(&settings, cx)?,
             headers: headers(&settings, &target, json),
             target,
             encoding,
@@ -189,23 +185,8 @@ impl OtlpHttp {
     }
 }
 
-fn client(settings: &OtlpHttpSettings) -> Result<Client<HttpsConnector<HttpConnector>, RopeBody>, BuildError> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let mut connector = HttpsConnectorBuilder::new().with_tls_config(settings.tls.client_config(&[])?).https_or_http();
-    let name = &settings.tls.server_name_override;
-    if !name.is_empty() {
-        let name = ServerName::try_from(name.clone());
-        let name = name.map_err(|_| BuildError::new("invalid `server_name_override`"))?;
-        connector = connector.with_server_name_resolver(FixedServerNameResolver::new(name));
-    }
-    let connector = if settings.force_attempt_http2 {
-        connector.enable_all_versions().wrap_connector(tcp)
-    } else {
-        connector.enable_http1().wrap_connector(tcp)
-    };
+fn client(settings: &OtlpHttpSettings, cx: &Cx) -> Result<Client<Connector, RopeBody>, BuildError> {
+    let connector = Connector::new(settings, cx)?;
     let connections = settings.connections();
     let mut client = Client::builder(TokioExecutor::new());
     client

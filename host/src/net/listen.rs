@@ -2,6 +2,7 @@
 //! connection is driven and told to finish ([`Drive`]).
 
 use std::future::{Future, pending};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,13 +10,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::stream::Stream;
+use super::tls::Acceptor;
 use crate::pipeline::Stop;
 
-/// How long a peer may take for TLS and HTTP/2's first words.
+/// How long a peer may take for HTTP/2's first words.
 pub const HANDSHAKE: Duration = Duration::from_secs(20);
 
 /// How long a stopping server waits for requests that are still being sent. Those that are being worked on have no limit.
@@ -108,7 +109,7 @@ pub trait Drive: Send {
 }
 
 /// Accepts until `stop`, serves each connection with a task of its own, returns when all of them are over.
-pub async fn serve<F, D>(listener: TcpListener, tls: Option<TlsAcceptor>, stop: Stop, connect: F)
+pub async fn serve<F, D>(listener: TcpListener, tls: Option<Acceptor>, stop: Stop, connect: F)
 where
     F: Fn(Stream) -> D + Clone + Send + Sync + 'static,
     D: Future<Output = ()> + Send + 'static,
@@ -121,10 +122,10 @@ where
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (tls, connect) = (tls.clone(), connect.clone());
                 connections.spawn(async move {
-                    if let Some(stream) = shake_hands(stream, tls).await {
+                    if let Some(stream) = shake_hands(stream, peer, tls).await {
                         connect(stream).await;
                     }
                 });
@@ -197,17 +198,11 @@ async fn expired(lifetime: Lifetime, activity: &Activity) -> Option<Duration> {
     }
 }
 
-async fn shake_hands(stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Stream> {
+async fn shake_hands(stream: TcpStream, peer: SocketAddr, tls: Option<Acceptor>) -> Option<Stream> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let Some(tls) = tls else { return Some(Stream::Plain(stream)) };
-    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream.into()))),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "TLS handshake failed");
-            None
-        }
-        Err(_) => None,
-    }
+    let stream = tls.accept(stream, peer).await?;
+    Some(Stream::Tls(Box::new(stream.into())))
 }

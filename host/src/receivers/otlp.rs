@@ -10,7 +10,7 @@
 //!         max_concurrent_streams: 0       # no limit
 //!         keepalive: {server_parameters: {time: 2h, timeout: 20s, max_connection_age: 0s}}
 //!         include_metadata: false
-//!         tls: {cert_file: server.crt, key_file: server.key}
+//!         tls: {cert_file: server.crt, key_file: server.key, client_ca_file: clients.crt}
 //!       http:
 //!         endpoint: localhost:4318
 //!         max_request_body_size: 20971520 # before and after decompression
@@ -34,14 +34,12 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use tokio_rustls::TlsAcceptor;
-
 use self::intake::{Budget, Intake, Transport};
 pub use self::settings::{
     Cors, Dialer, EnforcementPolicy, Grpc, GrpcKeepalive, Http, HttpKeepalive, OtlpSettings, Protocols,
     ServerParameters,
 };
-use crate::net::tls::ServerTls;
+use crate::net::tls::{self, Acceptor, Owner};
 use crate::pipeline::{BuildError, Cx, Outputs, Receiver, Stop};
 
 /// The node: sockets that are bound, served by `run`.
@@ -55,7 +53,7 @@ pub struct Otlp {
 struct Server<S> {
     settings: Arc<S>,
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
 }
 
 impl Receiver for Otlp {
@@ -65,12 +63,14 @@ impl Receiver for Otlp {
     fn new(settings: OtlpSettings, cx: &Cx) -> Result<Self, BuildError> {
         let Protocols { grpc, http } = settings.protocols;
         let grpc = grpc.filter(|grpc| grpc.enabled).map(|grpc| {
-            let tls = acceptor(grpc.tls.as_ref(), &[b"h2"])?;
+            let owner = Owner::Receiver { transport: "grpc" };
+            let tls = tls::acceptor(grpc.tls.as_ref(), &[b"h2"], owner, cx)?;
             let listener = bind(&grpc.endpoint, cx)?;
             Ok(Server { listener, tls, settings: Arc::new(grpc) })
         });
         let http = http.filter(|http| http.enabled).map(|http| {
-            let tls = acceptor(http.tls.as_ref(), &[b"h2", b"http/1.1"])?;
+            let owner = Owner::Receiver { transport: "http" };
+            let tls = tls::acceptor(http.tls.as_ref(), &[b"h2", b"http/1.1"], owner, cx)?;
             let listener = bind(&http.endpoint, cx)?;
             Ok(Server { listener, tls, settings: Arc::new(http) })
         });
@@ -99,11 +99,6 @@ impl Receiver for Otlp {
         let http = self.http.as_ref().and_then(|server| Some(("http", server.listener.local_addr().ok()?)));
         grpc.into_iter().chain(http).collect()
     }
-}
-
-fn acceptor(tls: Option<&ServerTls>, protocols: &[&[u8]]) -> Result<Option<TlsAcceptor>, BuildError> {
-    let Some(tls) = tls.filter(|tls| tls.enabled) else { return Ok(None) };
-    Ok(Some(TlsAcceptor::from(tls.server_config(protocols)?)))
 }
 
 /// `:4317` is every interface, IPv6 included where there is any.

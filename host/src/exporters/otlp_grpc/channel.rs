@@ -19,6 +19,7 @@ use super::connection::{Connection, Connector};
 use super::endpoint::Endpoint;
 use super::settings::OtlpGrpcSettings;
 use crate::net::status::{Status, code};
+use crate::net::tls::Reloading;
 use crate::pipeline::BuildError;
 
 /// gRPC's connection backoff.
@@ -52,7 +53,7 @@ struct Shared {
 impl Channel {
     pub(super) fn new(
         endpoint: Endpoint,
-        tls: Option<Arc<ClientConfig>>,
+        tls: Option<Arc<Reloading<ClientConfig>>>,
         settings: &OtlpGrpcSettings,
     ) -> Result<Self, BuildError> {
         let tls = tls.map(|config| Ok((config, server_name(&endpoint, settings)?))).transpose()?;
@@ -185,6 +186,7 @@ async fn keep_up(shared: Weak<Shared>, changed: Arc<Notify>) {
                 strong.trouble.send_replace(Some(format!("connection error: {error}")));
             }
         }
+        let tls = strong.connector.tls.as_ref().map(|(config, _)| config.clone());
         drop(strong);
         if result.is_ok() {
             changed.notified().await;
@@ -194,7 +196,17 @@ async fn keep_up(shared: Weak<Shared>, changed: Arc<Notify>) {
             }
         }
         let jitter = 1.0 + JITTER * (2.0 * fastrand::f64() - 1.0);
-        tokio::time::sleep(wait.mul_f64(jitter)).await;
+        let newer_material = async {
+            match &tls {
+                Some(tls) => tls.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait.mul_f64(jitter)) => {}
+            // It may be what the last attempt lacked.
+            () = newer_material => {}
+        }
         wait = wait.mul_f64(GROWTH).min(MAX_WAIT);
     }
 }

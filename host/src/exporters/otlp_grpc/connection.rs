@@ -20,6 +20,7 @@ use super::payload::Payload;
 use super::settings::ClientKeepalive;
 use crate::net::status::{Status, code};
 use crate::net::stream::Stream;
+use crate::net::tls::Reloading;
 
 /// How long connecting may take, the handshakes included; grpc-go's.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -33,7 +34,7 @@ const MAX_ANSWER: usize = 1 << 20;
 /// How to connect.
 #[derive(Clone)]
 pub(super) struct Connector {
-    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    pub(super) tls: Option<(Arc<Reloading<ClientConfig>>, ServerName<'static>)>,
     pub(super) keepalive: Option<ClientKeepalive>,
 }
 
@@ -63,7 +64,7 @@ impl Connector {
             let stream = match &self.tls {
                 None => Stream::Plain(stream),
                 Some((config, name)) => {
-                    let tls = TlsConnector::from(config.clone()).connect(name.clone(), stream).await?;
+                    let tls = TlsConnector::from(config.newest()).connect(name.clone(), stream).await?;
                     Stream::Tls(Box::new(tls.into()))
                 }
             };

@@ -16,7 +16,6 @@ use h2::{Ping, PingPong, RecvStream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use self::message::read_message;
 use super::intake::{Intake, Received, Unwanted, metadata};
@@ -25,6 +24,7 @@ use crate::net::compression::{Encoding, unpack};
 use crate::net::listen::{self, Activity, Drive, HANDSHAKE, Lifetime, Ongoing};
 use crate::net::status::{Status, code};
 use crate::net::stream::Stream;
+use crate::net::tls::Acceptor;
 use crate::pipeline::{Signal, Stop};
 
 /// What a client may send ahead of being read, per request and per connection.
@@ -57,7 +57,7 @@ struct Service {
 /// Serves until `stop`.
 pub(super) async fn serve(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     settings: Arc<Grpc>,
     intake: Intake,
     stop: Stop,

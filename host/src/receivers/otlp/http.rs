@@ -17,7 +17,6 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use self::body::{Body, read_body};
 use super::intake::{Intake, Received, Unwanted, metadata};
@@ -26,6 +25,7 @@ use crate::net::compression::{Encoding, Error, unpack};
 use crate::net::listen::{self, Activity, Drive, Lifetime, Ongoing};
 use crate::net::status::{Status, code};
 use crate::net::stream::Stream;
+use crate::net::tls::Acceptor;
 use crate::pipeline::{BoxFuture, Signal, Stop};
 
 /// What a client may send ahead of being read, per request and per connection of HTTP/2.
@@ -35,7 +35,7 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 /// Serves until `stop`.
 pub(super) async fn serve(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     settings: Arc<Http>,
     intake: Intake,
     stop: Stop,
