@@ -2,6 +2,7 @@
 //! place where a refusal becomes a gRPC or HTTP status and back.
 
 pub mod compression;
+pub mod exposure;
 pub mod extensions;
 pub mod headers;
 pub mod listen;

@@ -25,7 +25,7 @@ fn file(yaml: &str) -> (tempfile::TempDir, String) {
 
 #[test]
 fn validate_is_silent_about_what_is_fine() {
-    let yaml = yaml::sampling("backend:4317");
+    let yaml = yaml::sampling("localhost:4317");
     let ports = ["grpc", "http", "health", "metrics"].into_iter().zip(["1", "2", "3", "4"]);
     let filled = ports.fold(yaml, |yaml, (name, port)| yaml.replace(&format!("@{name}@"), port));
     let (_folder, path) = file(&filled);

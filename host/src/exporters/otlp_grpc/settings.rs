@@ -6,6 +6,7 @@ use super::endpoint::Endpoint;
 use crate::config::{Check, Duration};
 use crate::exporters::queue::{QueueSettings, RetrySettings};
 use crate::net::compression::Encoding;
+use crate::net::exposure;
 use crate::net::extensions::{self, Auth, Middleware};
 use crate::net::headers::Headers;
 use crate::net::tls::ClientTls;
@@ -101,8 +102,12 @@ impl OtlpGrpcSettings {
 
 impl Settings for OtlpGrpcSettings {
     fn check(&self, check: &mut Check<'_>) {
-        if let Err(message) = Endpoint::parse(&self.endpoint) {
-            check.problem("endpoint", message);
+        match Endpoint::parse(&self.endpoint) {
+            Err(message) => check.problem("endpoint", message),
+            Ok(endpoint) if !endpoint.is_https && self.tls.is_plaintext() => {
+                exposure::warn_of_client("endpoint", &endpoint.host, check);
+            }
+            Ok(_) => {}
         }
         self.check_but_endpoint("", check);
     }

@@ -6,6 +6,7 @@ use super::target::Target;
 use crate::config::{Check, Duration};
 use crate::exporters::queue::{QueueSettings, RetrySettings};
 use crate::net::compression::Encoding;
+use crate::net::exposure;
 use crate::net::extensions::{self, Auth, Middleware};
 use crate::net::headers::Headers;
 use crate::net::tls::ClientTls;
@@ -221,8 +222,12 @@ impl OtlpHttpSettings {
         }
         let base = ("endpoint".to_owned(), self.endpoint.as_str());
         for (name, endpoint) in own.into_iter().chain([base]).filter(|(_, endpoint)| !endpoint.is_empty()) {
-            if let Err(message) = Target::parse(endpoint) {
-                check.problem(&name, message);
+            match Target::parse(endpoint) {
+                Err(message) => check.problem(&name, message),
+                Ok(target) if !target.is_https() => {
+                    exposure::warn_of_client(&name, target.uri.host().unwrap_or_default(), check);
+                }
+                Ok(_) => {}
             }
         }
     }

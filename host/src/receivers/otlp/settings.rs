@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Check, Duration};
 use crate::net::compression::Encoding;
+use crate::net::exposure;
 use crate::net::extensions::{self, Auth, Middleware};
 use crate::net::headers::Headers;
 use crate::net::tls::ServerTls;
@@ -340,4 +341,5 @@ fn check_server(at: &str, endpoint: &str, transport: &str, tls: Option<&ServerTl
     if let Some(tls) = tls {
         tls.check(&format!("{at}.tls"), check);
     }
+    exposure::warn_of_server(at, endpoint, tls, check);
 }
