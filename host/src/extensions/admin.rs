@@ -5,13 +5,18 @@
 //!   admin:                                         # $XDG_RUNTIME_DIR/tailrace/admin.sock, else /run/tailrace/admin.sock
 //!   admin/elsewhere: {endpoint: /run/gateway/admin.sock}
 //!   admin/tcp: {endpoint: "127.0.0.1:8899", token_file: /etc/tailrace/admin.token}
+//!   admin/remote:
+//!     endpoint: 0.0.0.0:8899
+//!     token_file: /etc/tailrace/admin.token
+//!     tls: {cert_file: admin.crt, key_file: admin.key, client_ca_file: operators.crt}
 //! service:
 //!   extensions: [admin]
 //! ```
 //!
 //! A socket is this user's alone (mode 0600, its directory is made with 0700). One that a dead process left behind is replaced; one that a
-//! live process serves is an error. Over TCP, clients show the token of `token_file` (`Authorization: Bearer …`, at least 16 bytes); as the
-//! token travels in the clear, only loopback addresses are allowed until there are authenticators and TLS for it.
+//! live process serves is an error. Over TCP, clients show the token of `token_file` (`Authorization: Bearer …`, at least 16 bytes), or a
+//! certificate of `tls.client_ca_file`, or both if both are there; without `tls` the token travels in the clear, and only loopback
+//! addresses are allowed.
 //!
 //! It speaks HTTP/1 and JSON; an error is `{"error": "…"}`.
 //!
@@ -46,6 +51,7 @@ use self::socket::Socket;
 use self::token::Token;
 use crate::config::Check;
 use crate::host::Host;
+use crate::net::tls::{self, Owner, ServerTls};
 use crate::pipeline::{BuildError, Cx, Extension, Stop};
 
 /// `admin:`.
@@ -57,6 +63,9 @@ pub struct Settings {
     /// A file with the token that clients must show; for TCP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// For TCP. None: plaintext.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
 }
 
 /// Where a host is asked.
@@ -111,23 +120,38 @@ impl Settings {
     fn place(&self) -> Result<Place, String> {
         if self.endpoint.is_empty() { Ok(Place::Socket(default_socket())) } else { Place::parse(&self.endpoint) }
     }
+
+    fn tls(&self) -> Option<&ServerTls> {
+        self.tls.as_ref().filter(|tls| tls.enabled)
+    }
+
+    /// Whether clients show who they are, by a token or a certificate.
+    fn asks_who(&self) -> bool {
+        self.token_file.is_some() || self.tls().is_some_and(|tls| !tls.client_ca_file.is_empty())
+    }
 }
 
 impl crate::pipeline::Settings for Settings {
     fn check(&self, check: &mut Check<'_>) {
         match self.place() {
             Err(message) => check.problem("endpoint", message),
-            Ok(place @ Place::Tcp(_)) if !place.is_loopback() => check.problem_with_help(
+            Ok(place @ Place::Tcp(_)) if !place.is_loopback() && self.tls().is_none() => check.problem_with_help(
                 "endpoint",
-                format!("admin over TCP listens on loopback only, and {place} is not: its token travels in the clear"),
-                "use a socket's path, or 127.0.0.1:port with a token_file",
+                format!("admin without tls listens on loopback only, and {place} is not: its token travels in the clear"),
+                "use a socket's path, or 127.0.0.1:port with a token_file, or add tls",
             ),
-            Ok(Place::Tcp(_)) if self.token_file.is_none() => check.problem_with_help(
+            Ok(Place::Tcp(_)) if !self.asks_who() => check.problem_with_help(
                 "endpoint",
-                "admin over TCP needs a token_file: any user of this machine could connect",
+                "admin over TCP needs a token_file or tls with a client_ca_file: anyone who reaches it could connect",
                 "use a socket's path, which is its owner's alone, or add token_file: a file with a secret of 16 bytes or more",
             ),
+            Ok(Place::Socket(_)) if self.tls().is_some() => {
+                check.problem_with_help("tls", "a socket has no tls: only its owner can connect", "take it out");
+            }
             Ok(_) => {}
+        }
+        if let Some(tls) = &self.tls {
+            tls.check("tls", check);
         }
     }
 }
@@ -157,7 +181,8 @@ impl Extension for Admin {
             Place::Tcp(endpoint) => {
                 let listener = cx.host.listeners.bind(endpoint).map_err(BuildError::new)?;
                 address = Some(listener.local_addr().map_err(BuildError::new)?);
-                Listener::Tcp(tokio::net::TcpListener::from_std(listener).map_err(BuildError::new)?)
+                let tls = tls::acceptor(settings.tls.as_ref(), &[b"http/1.1"], Owner::Extension, cx)?;
+                Listener::Tcp(tokio::net::TcpListener::from_std(listener).map_err(BuildError::new)?, tls)
             }
         };
         Ok(Self { host: cx.host.clone(), token, address, listener: Mutex::new(Some(listener)) })

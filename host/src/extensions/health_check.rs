@@ -6,6 +6,7 @@
 //! extensions:
 //!   health_check:
 //!     endpoint: localhost:13133
+//!     tls: {cert_file: server.crt, key_file: server.key}
 //!     path: /
 //!     response_body: {healthy: fine, unhealthy: not yet}
 //! service:
@@ -26,6 +27,7 @@ use crate::config::{Check, Duration};
 use crate::host::Host;
 use crate::host::health::Health;
 use crate::host::pages::{self, Page};
+use crate::net::tls::{self, Acceptor, Owner, ServerTls};
 use crate::pipeline::{BuildError, Cx, Extension, Stop};
 use crate::telemetry::clock::rfc3339;
 
@@ -35,6 +37,9 @@ use crate::telemetry::clock::rfc3339;
 pub struct Settings {
     /// Where to listen.
     pub endpoint: String,
+    /// None: plaintext, which tells nobody more than whether the host is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
     /// The one path that is answered.
     pub path: String,
     /// What to answer instead of the JSON.
@@ -69,6 +74,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             endpoint: "localhost:13133".to_owned(),
+            tls: None,
             path: "/".to_owned(),
             response_body: None,
             check_collector_pipeline: CollectorPipeline::default(),
@@ -90,6 +96,9 @@ impl crate::pipeline::Settings for Settings {
         if !self.path.starts_with('/') {
             check.problem("", "bad config: path must start with /");
         }
+        if let Some(tls) = &self.tls {
+            tls.check("tls", check);
+        }
         if self.check_collector_pipeline.enabled {
             check.warning("check_collector_pipeline", "check_collector_pipeline has no effect");
         }
@@ -102,6 +111,7 @@ pub struct HealthCheck {
     host: Arc<Host>,
     address: SocketAddr,
     listener: Mutex<Option<TcpListener>>,
+    tls: Option<Acceptor>,
 }
 
 impl Extension for HealthCheck {
@@ -109,17 +119,23 @@ impl Extension for HealthCheck {
     type Settings = Settings;
 
     fn new(settings: Settings, cx: &Cx) -> Result<Self, BuildError> {
+        let tls = tls::acceptor(settings.tls.as_ref(), &[b"http/1.1"], Owner::Extension, cx)?;
         let listener = cx.host.listeners.bind(&settings.endpoint).map_err(BuildError::new)?;
         let address = listener.local_addr().map_err(BuildError::new)?;
         let listener = TcpListener::from_std(listener).map_err(BuildError::new)?;
-        Ok(Self { settings, host: Arc::clone(&cx.host), address, listener: Mutex::new(Some(listener)) })
+        Ok(Self { settings, host: Arc::clone(&cx.host), address, listener: Mutex::new(Some(listener)), tls })
     }
 
     async fn run(&self, stop: Stop) {
         let Some(listener) = self.listener.lock().take() else { return };
         let (settings, host) = (self.settings.clone(), Arc::clone(&self.host));
         let stopped = CancellationToken::new();
-        let serving = pages::serve(listener, move |path| answer(&settings, &host.health, path), stopped.clone());
+        let serving = pages::serve(
+            listener,
+            self.tls.clone(),
+            move |path| answer(&settings, &host.health, path),
+            stopped.clone(),
+        );
         let stopping = async {
             stop.requested().await;
             stopped.cancel();

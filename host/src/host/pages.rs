@@ -10,10 +10,13 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::net::tls::Acceptor;
 
 /// Connections at a time; scrapers and probes need one each, and an open port must not cost unbounded memory.
 const MAX_CONNECTIONS: usize = 64;
@@ -39,6 +42,7 @@ pub fn not_found() -> Page {
 /// Answers requests on `listener` by their path until `stop`; requests under way are answered.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Acceptor>,
     answer: impl Fn(&str) -> Page + Send + Sync + 'static,
     stop: CancellationToken,
 ) {
@@ -50,14 +54,25 @@ pub async fn serve(
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of file descriptors: accepting again at once would spin.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (answer, stop) = (Arc::clone(&answer), stop.clone());
+        let (tls, answer, stop) = (tls.clone(), Arc::clone(&answer), stop.clone());
         connections.spawn(async move {
-            converse(stream, &*answer, &stop).await;
+            match tls {
+                None => converse(stream, &*answer, &stop).await,
+                Some(tls) => {
+                    let shaken = tokio::select! {
+                        () = stop.cancelled() => None,
+                        shaken = tls.accept(stream, peer) => shaken,
+                    };
+                    if let Some(stream) = shaken {
+                        converse(stream, &*answer, &stop).await;
+                    }
+                }
+            }
             drop(place);
         });
     }
@@ -65,7 +80,11 @@ pub async fn serve(
     connections.wait().await;
 }
 
-async fn converse(stream: TcpStream, answer: &(impl Fn(&str) -> Page + Send + Sync), stop: &CancellationToken) {
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    answer: &(impl Fn(&str) -> Page + Send + Sync),
+    stop: &CancellationToken,
+) {
     let service = service_fn(|request: Request<Incoming>| {
         let response = answer(request.uri().path());
         async move { Ok::<_, Infallible>(response) }
@@ -89,7 +108,7 @@ async fn converse(stream: TcpStream, answer: &(impl Fn(&str) -> Page + Send + Sy
 #[cfg(test)]
 pub(crate) async fn get(address: std::net::SocketAddr, path: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

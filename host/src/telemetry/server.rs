@@ -45,7 +45,7 @@ pub(crate) fn serve(page: Page, host: &Host) -> Result<Server, BuildError> {
     let (listener, address) =
         listen().map_err(|error| BuildError(format!("binding address {endpoint} for Prometheus exporter: {error}")))?;
     let stop = CancellationToken::new();
-    tokio::spawn(pages::serve(listener, move |path| respond(&page, path), stop.clone()));
+    tokio::spawn(pages::serve(listener, None, move |path| respond(&page, path), stop.clone()));
     Ok(Server { address, stop })
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::Answer;
 use super::reply::{Reply, error};
 use super::socket::Socket;
+use crate::net::tls::Acceptor;
 use crate::pipeline::Stop;
 
 /// People and their scripts.
@@ -31,18 +33,37 @@ const GRACE: Duration = Duration::from_secs(5);
 
 pub(super) enum Listener {
     Unix(Socket),
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<Acceptor>),
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
+/// A connection, before its first word.
+enum Accepted {
+    Plain(Box<dyn Stream>),
+    Tls(TcpStream, SocketAddr, Acceptor),
+}
+
 impl Listener {
-    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+    async fn accept(&self) -> io::Result<Accepted> {
         Ok(match self {
-            Self::Unix(socket) => Box::new(socket.listener.accept().await?.0),
-            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
+            Self::Unix(socket) => Accepted::Plain(Box::new(socket.listener.accept().await?.0)),
+            Self::Tcp(listener, tls) => match (listener.accept().await?, tls) {
+                ((stream, _), None) => Accepted::Plain(Box::new(stream)),
+                ((stream, peer), Some(tls)) => Accepted::Tls(stream, peer, tls.clone()),
+            },
         })
+    }
+}
+
+impl Accepted {
+    /// The stream to read requests from, if it comes to one.
+    async fn stream(self) -> Option<Box<dyn Stream>> {
+        match self {
+            Self::Plain(stream) => Some(stream),
+            Self::Tls(stream, peer, tls) => Some(Box::new(tls.accept(stream, peer).await?)),
+        }
     }
 }
 
@@ -58,7 +79,7 @@ pub(super) async fn serve(listener: Listener, answer: &Arc<Answer>, stop: &Stop)
             () = stop.requested() => break,
             next = next => next,
         };
-        let Ok(stream) = accepted else {
+        let Ok(accepted) = accepted else {
             // Out of file descriptors: accepting again at once would spin.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
@@ -66,7 +87,13 @@ pub(super) async fn serve(listener: Listener, answer: &Arc<Answer>, stop: &Stop)
         let (answer, stop) = (answer.clone(), stop.clone());
         connections.spawn(async move {
             let _place = place;
-            converse(stream, &answer, &stop).await;
+            let stream = tokio::select! {
+                () = stop.requested() => None,
+                stream = accepted.stream() => stream,
+            };
+            if let Some(stream) = stream {
+                converse(stream, &answer, &stop).await;
+            }
         });
     }
     drop(listener);

@@ -15,7 +15,7 @@ fn cx() -> Cx {
 }
 
 fn start(endpoint: &str, token_file: Option<PathBuf>) -> Result<(Arc<Admin>, CancellationToken), BuildError> {
-    let admin = Arc::new(Admin::new(Settings { endpoint: endpoint.to_owned(), token_file }, &cx())?);
+    let admin = Arc::new(Admin::new(Settings { endpoint: endpoint.to_owned(), token_file, tls: None }, &cx())?);
     let (stop, stopped) = Stop::new();
     let of_task = admin.clone();
     tokio::spawn(async move { of_task.run(stopped).await });
@@ -123,6 +123,13 @@ fn settings() {
         ("{endpoint: 'localhost:1', token_file: /t}", None),
         ("{endpoint: '[::1]:1', token_file: /t}", None),
         ("{endpoint: '127.0.0.1:1'}", Some("needs a token_file")),
+        ("{endpoint: '127.0.0.1:1', tls: {cert_file: c, key_file: k, client_ca_file: a}}", None),
+        ("{endpoint: '0.0.0.0:1', tls: {cert_file: c, key_file: k, client_ca_file: a}}", None),
+        ("{endpoint: '0.0.0.0:1', token_file: /t, tls: {cert_file: c, key_file: k}}", None),
+        ("{endpoint: '0.0.0.0:1', tls: {cert_file: c, key_file: k}}", Some("or tls with a client_ca_file")),
+        ("{endpoint: '0.0.0.0:1', token_file: /t, tls: {enabled: false}}", Some("loopback only")),
+        ("{endpoint: '0.0.0.0:1', token_file: /t, tls: {}}", Some("must include both certificate and key")),
+        ("{endpoint: /run/x.sock, tls: {cert_file: c, key_file: k}}", Some("a socket has no tls")),
         ("{endpoint: '0.0.0.0:1', token_file: /t}", Some("loopback only")),
         ("{endpoint: 'example.org:1', token_file: /t}", Some("loopback only")),
         ("{endpoint: nonsense}", Some("neither the path")),
