@@ -1,6 +1,7 @@
 //! Asking a running host: the client's side of the `admin` extension.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -10,13 +11,17 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::extensions::admin::{Place, default_socket};
+use crate::net::tls::ClientTls;
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Compiling and trying a large plugin takes tens of seconds.
@@ -26,12 +31,22 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Which host to ask.
 #[derive(Clone, Debug, Args)]
 pub struct Admin {
-    /// Where its `admin` extension listens: a socket's path or host:port. Without it, the extension's default socket.
+    /// Where its `admin` extension listens: a socket's path, host:port, or https://host:port if it has TLS. Without it, the
+    /// extension's default socket.
     #[arg(long, value_name = "ADDR", env = "TAILRACE_ADMIN")]
     admin: Option<String>,
     /// The token that it asks for over TCP.
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+    /// Who signed its certificate, instead of the system's CAs (with https://).
+    #[arg(long, value_name = "FILE")]
+    admin_ca: Option<String>,
+    /// The certificate to show it, if it asks for one (with https://).
+    #[arg(long, value_name = "FILE", requires = "admin_key")]
+    admin_cert: Option<String>,
+    /// The key of that certificate.
+    #[arg(long, value_name = "FILE", requires = "admin_cert")]
+    admin_key: Option<String>,
 }
 
 impl Admin {
@@ -78,7 +93,10 @@ impl Admin {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
-        let place = match &self.admin {
+        let address = self.admin.as_deref();
+        let secured =
+            address.and_then(|address| address.strip_prefix("https://")).map(|rest| rest.trim_end_matches('/'));
+        let place = match secured.or(address) {
             Some(address) => Place::parse(address).map_err(anyhow::Error::msg)?,
             None => Place::Socket(default_socket()),
         };
@@ -98,7 +116,10 @@ impl Admin {
             Place::Tcp(address) => {
                 let stream =
                     timeout(CONNECT, TcpStream::connect(address)).await.with_context(said)?.with_context(said)?;
-                converse(stream, request).await?
+                match secured {
+                    None => converse(stream, request).await?,
+                    Some(_) => converse(self.secure(address, stream).await?, request).await?,
+                }
             }
         };
         if response.status() == StatusCode::OK {
@@ -114,6 +135,22 @@ impl Admin {
             Some(error) => bail!("{error}"),
             None => bail!("the host answers {status}"),
         }
+    }
+
+    async fn secure(&self, address: &str, stream: TcpStream) -> anyhow::Result<TlsStream<TcpStream>> {
+        let file = |path: &Option<String>| path.clone().unwrap_or_default();
+        let tls = ClientTls {
+            ca_file: file(&self.admin_ca),
+            cert_file: file(&self.admin_cert),
+            key_file: file(&self.admin_key),
+            ..ClientTls::default()
+        };
+        let config = tls.client_config(&[b"http/1.1"])?;
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())?;
+        let shaking = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        let said = || format!("the TLS handshake with {address} failed");
+        timeout(CONNECT, shaking).await.with_context(said)?.with_context(said)
     }
 
     fn token(&self) -> anyhow::Result<Option<String>> {
