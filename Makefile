@@ -5,7 +5,7 @@ TOOLCHAIN := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 CARGO := cargo
 BIN := target/release/tailrace
 
-.PHONY: help setup build run test unit e2e lint fmt deny audit bench clean
+.PHONY: help setup build run two-tier test unit e2e lint fmt deny audit bench clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -23,6 +23,9 @@ build: setup ## Build target/release/tailrace with the plugins embedded
 
 run: build ## Build and start the gateway with its embedded default configuration
 	$(BIN)
+
+two-tier: build ## Two agents, three gateways and load on loopback: examples/two-tier
+	@examples/two-tier/run
 
 test: build unit e2e ## Run every test, after setting up what they need
 
