@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the end-to-end tests need beside the binary, of pinned versions, below target/: the Python OpenTelemetry SDK with both OTLP
-# exporters, the compilers of plugins in C, Python and JavaScript, and Debian's docker-registry. Does nothing when that stands
-# already. Go is the machine's.
+# exporters, the compilers of plugins in C, Python and JavaScript, Debian's docker-registry and Prometheus, kustomize, and systemd-analyze.
+# Does nothing when that stands already. Go is the machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,14 +44,31 @@ if ! cmp -s "$manifest" "$node/package.json"; then
   npm install --prefix "$node" --no-fund --no-audit --loglevel=error
 fi
 
-# The package is unpacked and not installed: nothing starts by itself, and it takes no root.
-registry=target/tools/registry
-if [ ! -x "$registry/usr/bin/docker-registry" ]; then
-  mkdir -p "$registry"
+# Packages are unpacked and not installed: nothing starts by itself, and it takes no root.
+debian() { # PACKAGE BINARY FOLDER
+  local folder=target/tools/$3
+  [ ! -x "$folder/$2" ] || return 0
+  mkdir -p "$folder"
   (
-    cd "$registry"
-    apt-get download -qq docker-registry 2>/dev/null || { apt-get update -qq && apt-get download -qq docker-registry; }
-    dpkg-deb --extract docker-registry_*.deb .
-    rm docker-registry_*.deb
+    cd "$folder"
+    apt-get download -qq "$1" 2>/dev/null || { apt-get update -qq && apt-get download -qq "$1"; }
+    dpkg-deb --extract "$1"_*.deb .
+    rm "$1"_*.deb
   )
+}
+debian docker-registry usr/bin/docker-registry registry
+debian prometheus usr/bin/promtool prometheus
+
+kustomize=v5.8.0
+if ! target/tools/bin/kustomize version 2>/dev/null | grep -qx "$kustomize"; then
+  GOBIN=$PWD/target/tools/bin go install "sigs.k8s.io/kustomize/kustomize/v5@$kustomize"
+fi
+
+# For systemd-analyze alone: nothing of it runs.
+if ! command -v systemd-analyze >/dev/null; then
+  if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+    missing systemd-analyze "Debian: apt-get install systemd"
+  fi
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd
 fi

@@ -11,6 +11,7 @@ pub mod client;
 pub mod host;
 pub mod metrics;
 pub mod net;
+pub mod prometheus;
 pub mod registry;
 pub mod telemetry;
 

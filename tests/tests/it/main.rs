@@ -4,6 +4,7 @@
 mod admin;
 mod cli;
 mod delivery;
+mod deploy;
 mod hostile_input;
 mod hot_load;
 mod languages;
@@ -23,5 +24,6 @@ mod seed_configs;
 mod signals;
 mod statements;
 mod transforms;
+mod two_tier;
 mod walk;
 mod yaml;
