@@ -16,6 +16,7 @@ use tailrace_tests::telemetry::{Trace, log_request, metric_request};
 use tailrace_tests::workspace;
 
 use self::manifests::{Process, built, documents, helm_process, processes};
+use crate::yaml;
 
 const BUILT: [&str; 6] =
     ["base", "overlays/agent", "overlays/gateway", "overlays/gateway-green", "overlays/sidecar", "overlays/two-tier"];
@@ -198,6 +199,28 @@ fn the_unit_is_one_for_systemd() {
     assert!(good, "{said}");
     let set = text.lines().any(|line| line.starts_with("MemoryDenyWriteExecute"));
     assert!(!set, "no plugin would run");
+
+    let config = folder.path().join("config.yaml").display().to_string();
+    let ports = ["@grpc@", "@http@", "@health@", "@metrics@"];
+    let text_of_config = ports.iter().fold(yaml::sampling("backend:4317"), |yaml, port| yaml.replace(port, "4317"));
+    std::fs::write(&config, text_of_config).expect("written");
+    let environment = text_of(&deploy("systemd/tailrace.conf")).replace("/etc/tailrace/config.yaml", &config);
+    for (setting, variables, more) in [
+        ("ExecStartPre=", &["$TAILRACE_OPTIONS"][..], &[][..]),
+        ("ExecStart=", &["$TAILRACE_OPTIONS", "$TAILRACE_RUN_OPTIONS"], &["--help"]),
+    ] {
+        let line = text.lines().find_map(|line| line.strip_prefix(setting)).expect("a line");
+        let (known, flags) = line.split(' ').skip(1).partition::<Vec<_>, _>(|word| word.starts_with('$'));
+        assert_eq!(known, variables, "{line}");
+        // Those that are comments, too.
+        let values = known.iter().map(|name| {
+            let name = format!("{}=", &name[1..]);
+            let line = environment.lines().find_map(|line| line.trim_start_matches('#').strip_prefix(&name));
+            line.unwrap_or_else(|| panic!("no {name}")).trim_matches('"').to_owned()
+        });
+        let output = Command::new(binary()).args(flags).args(values).args(more).output().expect("the binary runs");
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 /// The image's last stage has no more than glibc and libgcc; its first the toolchain that the repository names.
