@@ -8,6 +8,7 @@
 
 pub mod backend;
 pub mod client;
+pub mod dns;
 pub mod host;
 pub mod metrics;
 pub mod net;

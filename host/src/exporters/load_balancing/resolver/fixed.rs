@@ -19,3 +19,22 @@ impl Fixed {
         pending().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Resolver, ResolverSettings};
+    use super::*;
+    use crate::pipeline::Cx;
+
+    #[tokio::test]
+    async fn the_list_is_sorted_and_nothing_stands_in_it_twice() {
+        let hostnames = ["b2", "b10:4317", "b1", "b2"].map(str::to_owned).to_vec();
+        let settings = ResolverSettings { static_: Some(StaticSettings { hostnames }), ..ResolverSettings::default() };
+        let (resolver, report, mut backends) = Resolver::new(&settings, &Cx::offline()).expect("made");
+        assert!(backends.borrow_and_update().is_empty());
+        let running = tokio::spawn(async move { resolver.run(&report).await });
+        backends.changed().await.expect("a list");
+        assert_eq!(backends.borrow_and_update().join(" "), "b1 b10:4317 b2");
+        assert!(!running.is_finished());
+    }
+}

@@ -9,7 +9,7 @@ use crate::pipeline::Cx;
 use crate::telemetry::metrics::Desc;
 use crate::telemetry::{Counter, Gauge};
 
-const RESOLUTIONS: Desc = Desc {
+pub(super) const RESOLUTIONS: Desc = Desc {
     name: "loadbalancer_num_resolutions",
     unit: "{resolutions}",
     help: "Number of times the resolver has triggered new resolutions.",
