@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up what the end-to-end tests need beside the binary, of pinned versions, below target/: the Python OpenTelemetry SDK with both OTLP
-# exporters, the compilers of plugins in C, Python and JavaScript, Debian's docker-registry and Prometheus, kustomize, and systemd-analyze.
-# Does nothing when that stands already. Go is the machine's.
+# exporters, the compilers of plugins in C, Python and JavaScript, Debian's docker-registry, Prometheus and etcd, kustomize, systemd-analyze,
+# and a Kubernetes API server (built from Go modules in about 4 minutes; in $TAILRACE_KUBE_DIR if that is set). Does nothing when that
+# stands already. Go is the machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,6 +59,9 @@ debian() { # PACKAGE BINARY FOLDER
 }
 debian docker-registry usr/bin/docker-registry registry
 debian prometheus usr/bin/promtool prometheus
+debian etcd-server usr/bin/etcd etcd
+
+tests/kube-apiserver.sh "${TAILRACE_KUBE_DIR:-target/tools/kube}"
 
 kustomize=v5.8.0
 if ! target/tools/bin/kustomize version 2>/dev/null | grep -qx "$kustomize"; then

@@ -9,10 +9,13 @@
 pub mod backend;
 pub mod client;
 pub mod dns;
+pub mod gate;
 pub mod host;
+pub mod kubernetes;
 pub mod metrics;
 pub mod net;
 pub mod prometheus;
+pub mod proxy;
 pub mod registry;
 pub mod telemetry;
 

@@ -2,7 +2,7 @@
 //! the manifests is in `kubernetes`.
 
 mod dashboards;
-mod manifests;
+pub(crate) mod manifests;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use tailrace_tests::workspace;
 use self::manifests::{Process, built, documents, helm_process, processes};
 use crate::yaml;
 
-const BUILT: [&str; 6] =
+pub(crate) const BUILT: [&str; 6] =
     ["base", "overlays/agent", "overlays/gateway", "overlays/gateway-green", "overlays/sidecar", "overlays/two-tier"];
 
 pub(crate) fn deploy(path: &str) -> PathBuf {

@@ -10,14 +10,14 @@ use tailrace_tests::workspace;
 use super::deploy;
 
 /// The documents of a YAML file.
-pub(super) fn documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     let documents = serde_yaml::Deserializer::from_str(text);
     let read = documents.map(|document| Value::deserialize(document).unwrap_or_else(|error| panic!("{error}\n{text}")));
     read.filter(|document| !document.is_null()).collect()
 }
 
 /// What kustomize makes of a folder.
-pub(super) fn built(folder: &str) -> Vec<Value> {
+pub(crate) fn built(folder: &str) -> Vec<Value> {
     let kustomize = workspace().join("target/tools/bin/kustomize");
     assert!(kustomize.exists(), "{} does not exist: tests/setup.sh builds it", kustomize.display());
     let folder = deploy("kustomize").join(folder);
