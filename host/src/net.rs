@@ -4,6 +4,7 @@
 pub mod compression;
 pub mod exposure;
 pub mod extensions;
+pub mod fetch;
 pub mod headers;
 pub mod listen;
 pub mod status;
