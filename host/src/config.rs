@@ -4,6 +4,7 @@
 //! source ─▶ yaml ─▶ node ─ merge ─▶ expand ─▶ decode, check ─▶ graph ─▶ Config
 //! ```
 
+mod authenticators;
 pub mod decode;
 mod expand;
 mod fault;

@@ -21,6 +21,8 @@ pub struct Host {
     pub health: health::Health,
     /// What components answer to people who ask the running host.
     pub admin: admin::Admin,
+    /// Extensions that authenticate, for servers and clients that refer to them.
+    pub auth: crate::net::auth::Authenticators,
     /// What instances of one component share.
     pub shared: shared::Shared,
     /// The plugin engine, started when the first plugin is loaded.
@@ -35,6 +37,7 @@ impl Host {
             listeners: listeners::Listeners::default(),
             health: health::Health::default(),
             admin: admin::Admin::default(),
+            auth: crate::net::auth::Authenticators::default(),
             shared: shared::Shared::default(),
             wasm: crate::wasm::Wasm::default(),
         })

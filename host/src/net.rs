@@ -1,6 +1,7 @@
 //! What receivers and exporters share: connections and their end, compression with hard bounds, TLS, headers, and the one
 //! place where a refusal becomes a gRPC or HTTP status and back.
 
+pub mod auth;
 pub mod compression;
 pub mod exposure;
 pub mod extensions;

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Check, ComponentId, PipelineId};
 use crate::host::Host;
+use crate::net::auth::{Identity, Offer, Reference, Sides};
 use crate::net::compression::Packed;
 use crate::telemetry::Metrics;
 
@@ -45,7 +46,7 @@ pub struct Batch {
     pub data: Rope,
     /// Spans, data points or log records in `data`.
     pub items: usize,
-    /// What the client sent beside the data, where the receiver was told to keep it (`include_metadata`).
+    /// What the client sent beside the data, where the receiver was told to keep it (`include_metadata`), and who it is.
     pub metadata: Option<Arc<Metadata>>,
     /// How `data` came over the network, if it came packed; of no use once `data` is another buffer.
     pub packed: Option<Packed>,
@@ -63,11 +64,13 @@ impl Batch {
     }
 }
 
-/// Request headers or gRPC metadata of the client, names in lower case.
+/// What is known of the client beside its data: request headers or gRPC metadata, names in lower case, and who it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Metadata {
     /// Name and value in the order received; a name may repeat.
     pub entries: Vec<(String, String)>,
+    /// What an authenticator found out.
+    pub identity: Option<Arc<Identity>>,
 }
 
 impl Metadata {
@@ -255,6 +258,10 @@ pub async fn idle(stop: Stop) {
 pub trait Settings: DeserializeOwned + Serialize + Clone + PartialEq + Send + Sync + 'static {
     /// What the types can not express. Every problem is reported, not the first.
     fn check(&self, _check: &mut Check<'_>) {}
+    /// The extensions that these settings name; whether they are there and fit is checked with the whole configuration.
+    fn references(&self) -> Vec<Reference> {
+        Vec::new()
+    }
 }
 
 /// No settings at all: `nop:`.
@@ -432,6 +439,14 @@ pub trait Extension: Send + Sync + Sized + 'static {
     fn new(settings: Self::Settings, cx: &Cx) -> Result<Self, BuildError>;
     /// Lives until `stop`.
     fn run(&self, stop: Stop) -> impl Future<Output = ()> + Send;
+    /// For whom it authenticates with these settings.
+    fn sides(_settings: &Self::Settings) -> Sides {
+        Sides::default()
+    }
+    /// Itself, as an authenticator of those sides.
+    fn offer(self: Arc<Self>) -> Offer {
+        Offer::default()
+    }
     /// The addresses it is bound to, for the start-up message.
     fn bound(&self) -> Vec<(&'static str, std::net::SocketAddr)> {
         Vec::new()

@@ -17,7 +17,7 @@ pub(super) struct Ids {
     pub extensions: BTreeMap<ComponentId, Location>,
 }
 
-/// Where the lists of the service section name something.
+/// Where the lists of the service section and the sections of components name something.
 pub(super) type Places = BTreeMap<Path, Location>;
 
 /// Checks the graph that `config` describes.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use super::authenticators;
 use super::decode::{check, decode, decode_message, report_unknown_keys};
 use super::graph::{self, Ids, Places};
 use super::known;
 use super::node::{Entry, Location, Map, Node};
-use super::problem::{Path, Problems, closest};
+use super::problem::{Path, Problems, closest, nearest};
 use super::types::IdError;
 use super::{Component, ComponentId, Config, Pipeline, PipelineId, Service};
 use crate::pipeline::kind::{Row, find};
@@ -30,14 +31,36 @@ pub(super) fn read(root: &Node, trial: Option<&Cx>, problems: &mut Problems) -> 
     let mut ids = Ids::default();
     let mut places = Places::default();
     let config = Config {
-        receivers: section(top, "receivers", (receivers::RECEIVERS, trial), &mut ids.receivers, problems),
-        processors: section(top, "processors", (processors::PROCESSORS, trial), &mut ids.processors, problems),
-        exporters: section(top, "exporters", (exporters::EXPORTERS, trial), &mut ids.exporters, problems),
-        connectors: section(top, "connectors", (connectors::CONNECTORS, trial), &mut ids.connectors, problems),
-        extensions: section(top, "extensions", (extensions::EXTENSIONS, trial), &mut ids.extensions, problems),
+        receivers: section(top, "receivers", (receivers::RECEIVERS, trial), &mut ids.receivers, &mut places, problems),
+        processors: section(
+            top,
+            "processors",
+            (processors::PROCESSORS, trial),
+            &mut ids.processors,
+            &mut places,
+            problems,
+        ),
+        exporters: section(top, "exporters", (exporters::EXPORTERS, trial), &mut ids.exporters, &mut places, problems),
+        connectors: section(
+            top,
+            "connectors",
+            (connectors::CONNECTORS, trial),
+            &mut ids.connectors,
+            &mut places,
+            problems,
+        ),
+        extensions: section(
+            top,
+            "extensions",
+            (extensions::EXTENSIONS, trial),
+            &mut ids.extensions,
+            &mut places,
+            problems,
+        ),
         service: service(top.get("service"), &mut places, problems),
     };
     graph::check(&config, &ids, &places, problems);
+    authenticators::check(&config, &ids, &places, problems);
     config
 }
 
@@ -64,6 +87,7 @@ fn section<R: Row>(
     name: &'static str,
     (table, trial): (&'static [R], Option<&Cx>),
     ids: &mut BTreeMap<ComponentId, Location>,
+    places: &mut Places,
     problems: &mut Problems,
 ) -> BTreeMap<ComponentId, Component<R>> {
     let path = Path::root().join(name);
@@ -74,6 +98,10 @@ fn section<R: Row>(
             let message = format!("'{name}' duplicate name \"{id}\" after unmarshaling {id}");
             problems.error(&path, message).at(Some(&entry.at));
         } else if let Some(component) = component(&path, &id, entry, (table, trial), problems) {
+            for reference in component.settings.references() {
+                let at = nearest(&entry.node, &Path::root().below(&reference.at));
+                places.extend(at.map(|at| (path.join(id.to_string()).below(&reference.at), at)));
+            }
             components.insert(id, component);
         }
     }

@@ -7,6 +7,7 @@
 //!     timeout: 5s
 //!     compression: gzip                   # none, gzip, zstd, snappy
 //!     headers: {api-key: "${env:KEY}"}
+//!     auth: {authenticator: oauth2client} # see net::auth
 //!     balancer_name: round_robin          # or pick_first
 //!     wait_for_ready: false
 //!     keepalive: {time: 10s, timeout: 10s, permit_without_stream: false}
@@ -35,6 +36,7 @@ use self::payload::Payload;
 pub use self::settings::{ClientKeepalive, OtlpGrpcSettings};
 use crate::exporters::partial::Partial;
 use crate::exporters::queue::Delivery;
+use crate::net::auth;
 use crate::net::compression::{Encoding, pack};
 use crate::net::status::{Status, code, refusal_from_grpc};
 use crate::net::user_agent;
@@ -45,6 +47,7 @@ pub struct OtlpGrpc {
     channel: Channel,
     encoding: Option<Encoding>,
     head: Head,
+    auth: Option<auth::Client>,
     id: String,
 }
 
@@ -67,10 +70,15 @@ impl Exporter for OtlpGrpc {
         let encoding = settings.encoding();
         let head = Head::new(&settings, &endpoint, encoding, tls.is_some())?;
         let channel = Channel::new(endpoint, tls, &settings)?;
-        Ok(Self { channel, encoding, head, id: cx.id.to_string() })
+        let auth = settings.auth.as_ref().and_then(|auth| cx.host.auth.client(auth.id()));
+        Ok(Self { channel, encoding, head, auth, id: cx.id.to_string() })
     }
 
     async fn send(&self, batch: Batch) -> Result<(), Refusal> {
+        let mut headers = self.head.headers.clone();
+        if let Some(auth) = &self.auth {
+            auth.apply(&mut headers, batch.metadata.as_deref()).await?;
+        }
         let data = match self.encoding {
             None => batch.data,
             Some(encoding) => {
@@ -78,7 +86,12 @@ impl Exporter for OtlpGrpc {
                 packed.map_err(|error| Refusal::permanent(format!("cannot compress a request: {error}")))?.into()
             }
         };
-        let answer = self.exchange(batch.signal, data).await.map_err(|status| refusal_from_grpc(&status))?;
+        let answer = self.exchange(batch.signal, headers, data).await.map_err(|status| {
+            if let Some(auth) = self.auth.as_ref().filter(|_| status.code == code::UNAUTHENTICATED) {
+                auth.rejected();
+            }
+            refusal_from_grpc(&status)
+        })?;
         // An answer that can not be read is one all the same: the server has the data.
         if let Ok(Some(partial)) = Partial::from_proto(&answer) {
             partial.warn(&self.id, batch.signal);
@@ -123,14 +136,14 @@ impl OtlpGrpc {
 
     /// Sends one message, gives the body of the answer. What a server says it has not looked at goes to the next
     /// connection at once: it is about to stop, and another one may take its place.
-    async fn exchange(&self, signal: Signal, data: Rope) -> Result<Vec<u8>, Status> {
+    async fn exchange(&self, signal: Signal, headers: HeaderMap, data: Rope) -> Result<Vec<u8>, Status> {
         /// As gRPC does it: once more, no matter how many connections there are.
         const TRIES: usize = 3;
         let mut last = None;
         for _ in 0..TRIES {
             let connection = self.channel.connection().await?;
             let payload = Payload::new(self.encoding.is_some(), data.clone());
-            match connection.exchange(self.head.request(signal), payload).await {
+            match connection.exchange(self.head.request(signal, headers.clone()), payload).await {
                 Exchange::Answered(answer) => return answer,
                 Exchange::NotSeen(status) => last = Some(status),
             }
@@ -163,11 +176,11 @@ impl Head {
         Ok(Self { uris: [traces, metrics, logs], headers: headers(settings, encoding) })
     }
 
-    fn request(&self, signal: Signal) -> Request<()> {
+    fn request(&self, signal: Signal, headers: HeaderMap) -> Request<()> {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uris[signal as usize].clone();
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = headers;
         request
     }
 }

@@ -10,6 +10,7 @@
 //!     compression: gzip                   # none, gzip, zstd, zlib, deflate, snappy, x-snappy-framed
 //!     compression_params: {level: 1}
 //!     headers: {api-key: "${env:KEY}"}
+//!     auth: {authenticator: oauth2client} # see net::auth
 //!     tls: {ca_file: /etc/ssl/ca.crt}
 //!     sending_queue: {queue_size: 1000}
 //!     retry_on_failure: {max_elapsed_time: 5m}
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, LOCATION, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -38,10 +39,11 @@ pub use self::settings::{ClientConnections, CompressionParams, Cookies, MessageE
 use self::target::Target;
 use crate::exporters::partial::Partial;
 use crate::exporters::queue::Delivery;
+use crate::net::auth;
 use crate::net::compression::{Encoding, pack};
 use crate::net::status::{Status, refusal_from_http};
 use crate::net::user_agent;
-use crate::pipeline::{Batch, BuildError, Cx, Exporter, Refusal, RefusalKind, Rope, Signal, Who};
+use crate::pipeline::{Batch, BuildError, Cx, Exporter, Metadata, Refusal, RefusalKind, Rope, Signal, Who};
 
 /// How much of an answer is read; the Go collector's.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -58,6 +60,7 @@ pub struct OtlpHttp {
     level: Option<i32>,
     json: bool,
     timeout: Duration,
+    auth: Option<auth::Client>,
     id: String,
 }
 
@@ -79,14 +82,15 @@ impl Exporter for OtlpHttp {
             level: settings.level(),
             json,
             timeout: settings.timeout.0,
+            auth: settings.auth.as_ref().and_then(|auth| cx.host.auth.client(auth.id())),
             id: cx.id.to_string(),
         })
     }
 
     async fn send(&self, batch: Batch) -> Result<(), Refusal> {
-        let signal = batch.signal;
+        let (signal, about) = (batch.signal, batch.metadata.clone());
         let body = self.pack(batch)?;
-        let exchange = self.exchange(body, signal);
+        let exchange = self.exchange(body, signal, about.as_deref());
         if self.timeout.is_zero() {
             return exchange.await;
         }
@@ -127,12 +131,17 @@ impl OtlpHttp {
         Ok(packed.map_err(|error| Refusal::permanent(format!("cannot compress a request: {error}")))?.into())
     }
 
-    async fn exchange(&self, body: Rope, signal: Signal) -> Result<(), Refusal> {
+    async fn exchange(&self, body: Rope, signal: Signal, about: Option<&Metadata>) -> Result<(), Refusal> {
         let (mut uri, mut headers) = (self.target.uri.clone(), self.headers.clone());
+        if let Some(auth) = &self.auth {
+            auth.apply(&mut headers, about).await?;
+        }
         for _ in 0..MAX_REDIRECTS {
             let response = self.post(uri.clone(), headers.clone(), body.clone()).await?;
             let Some(elsewhere) = redirect(&response, &uri) else { return self.read(response, signal).await };
-            if elsewhere.authority() != uri.authority() {
+            if elsewhere.authority() != uri.authority() || elsewhere.scheme() != uri.scheme() {
+                // What an authenticator added is for the one server alone, whatever header it is in.
+                headers.clone_from(&self.headers);
                 for secret in [AUTHORIZATION, COOKIE] {
                     headers.remove(secret);
                 }
@@ -157,6 +166,9 @@ impl OtlpHttp {
         let answer: Bytes = answer.unwrap_or_default();
         let format = head.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         if !head.status.is_success() {
+            if let Some(auth) = self.auth.as_ref().filter(|_| head.status == StatusCode::UNAUTHORIZED) {
+                auth.rejected();
+            }
             let status = match format {
                 b"application/x-protobuf" => Status::from_proto(&answer),
                 b"application/json" => Status::from_json(&answer),

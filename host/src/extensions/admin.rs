@@ -7,16 +7,16 @@
 //!   admin/tcp: {endpoint: "127.0.0.1:8899", token_file: /etc/tailrace/admin.token}
 //!   admin/remote:
 //!     endpoint: 0.0.0.0:8899
-//!     token_file: /etc/tailrace/admin.token
+//!     token_file: /etc/tailrace/admin.token        # or auth: {authenticator: basicauth}
 //!     tls: {cert_file: admin.crt, key_file: admin.key, client_ca_file: operators.crt}
 //! service:
 //!   extensions: [admin]
 //! ```
 //!
 //! A socket is this user's alone (mode 0600, its directory is made with 0700). One that a dead process left behind is replaced; one that a
-//! live process serves is an error. Over TCP, clients show the token of `token_file` (`Authorization: Bearer …`, at least 16 bytes), or a
-//! certificate of `tls.client_ca_file`, or both if both are there; without `tls` the token travels in the clear, and only loopback
-//! addresses are allowed.
+//! live process serves is an error. Over TCP, clients show the token of `token_file` (`Authorization: Bearer …`, at least 16 bytes) or
+//! what the authenticator of `auth` asks for, or a certificate of `tls.client_ca_file`, or both if both are there; without `tls` what they
+//! show travels in the clear, and only loopback addresses are allowed.
 //!
 //! It speaks HTTP/1 and JSON; an error is `{"error": "…"}`.
 //!
@@ -49,8 +49,9 @@ use self::reply::{Reply, error};
 use self::server::Listener;
 use self::socket::Socket;
 use self::token::Token;
-use crate::config::Check;
+use crate::config::{Check, ComponentId};
 use crate::host::Host;
+use crate::net::auth::{self, Auth, Reference, Side};
 use crate::net::tls::{self, Owner, ServerTls};
 use crate::pipeline::{BuildError, Cx, Extension, Stop};
 
@@ -66,6 +67,9 @@ pub struct Settings {
     /// For TCP. None: plaintext.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTls>,
+    /// Who may ask, in place of whoever has that token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
 }
 
 /// Where a host is asked.
@@ -125,9 +129,14 @@ impl Settings {
         self.tls.as_ref().filter(|tls| tls.enabled)
     }
 
-    /// Whether clients show who they are, by a token or a certificate.
+    fn authenticator(&self) -> Option<&ComponentId> {
+        self.auth.as_ref().and_then(Auth::id)
+    }
+
+    /// Whether clients show who they are, by a token, what an authenticator asks for, or a certificate.
     fn asks_who(&self) -> bool {
-        self.token_file.is_some() || self.tls().is_some_and(|tls| !tls.client_ca_file.is_empty())
+        let asks_for_certificate = self.tls().is_some_and(|tls| !tls.client_ca_file.is_empty());
+        self.token_file.is_some() || self.authenticator().is_some() || asks_for_certificate
     }
 }
 
@@ -142,7 +151,7 @@ impl crate::pipeline::Settings for Settings {
             ),
             Ok(Place::Tcp(_)) if !self.asks_who() => check.problem_with_help(
                 "endpoint",
-                "admin over TCP needs a token_file or tls with a client_ca_file: anyone who reaches it could connect",
+                "admin over TCP needs a token_file, auth, or tls with a client_ca_file: anyone who reaches it could connect",
                 "use a socket's path, which is its owner's alone, or add token_file: a file with a secret of 16 bytes or more",
             ),
             Ok(Place::Socket(_)) if self.tls().is_some() => {
@@ -153,6 +162,16 @@ impl crate::pipeline::Settings for Settings {
         if let Some(tls) = &self.tls {
             tls.check("tls", check);
         }
+        if let Some(auth) = &self.auth {
+            auth.check("auth", check);
+        }
+        if self.token_file.is_some() && self.authenticator().is_some() {
+            check.problem("auth", "either token_file or auth can be specified, not both");
+        }
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.auth.iter().filter_map(|auth| auth.reference("auth", Side::Server)).collect()
     }
 }
 
@@ -160,6 +179,7 @@ impl crate::pipeline::Settings for Settings {
 pub struct Admin {
     host: Arc<Host>,
     token: Option<Token>,
+    auth: Option<auth::Server>,
     address: Option<SocketAddr>,
     listener: Mutex<Option<Listener>>,
 }
@@ -185,12 +205,13 @@ impl Extension for Admin {
                 Listener::Tcp(tokio::net::TcpListener::from_std(listener).map_err(BuildError::new)?, tls)
             }
         };
-        Ok(Self { host: cx.host.clone(), token, address, listener: Mutex::new(Some(listener)) })
+        let auth = cx.host.auth.server(settings.authenticator());
+        Ok(Self { host: cx.host.clone(), token, auth, address, listener: Mutex::new(Some(listener)) })
     }
 
     async fn run(&self, stop: Stop) {
         let Some(listener) = self.listener.lock().take() else { return };
-        let answer = Arc::new(Answer { host: self.host.clone(), token: self.token.clone() });
+        let answer = Arc::new(Answer { host: self.host.clone(), token: self.token.clone(), auth: self.auth.clone() });
         server::serve(listener, &answer, &stop).await;
     }
 
@@ -203,6 +224,7 @@ impl Extension for Admin {
 struct Answer {
     host: Arc<Host>,
     token: Option<Token>,
+    auth: Option<auth::Server>,
 }
 
 impl Answer {

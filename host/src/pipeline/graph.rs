@@ -182,6 +182,7 @@ impl Graph {
         let old_topology = std::mem::replace(&mut self.topology, topology);
         let old_order = std::mem::replace(&mut self.order, order);
         self.wire(environment);
+        self.offer_authenticators(&started, environment);
         for key in started.iter().rev() {
             if let Some(node) = self.nodes.get_mut(key) {
                 node.start(environment);
@@ -203,6 +204,19 @@ impl Graph {
                 node.outputs.of(signal).point_at(joined(key, signal, targets, environment));
             }
         }
+    }
+
+    /// Puts new extensions where those who refer to them look, before anybody starts.
+    fn offer_authenticators(&self, started: &[Key], environment: &Environment) {
+        let auth = &environment.host.auth;
+        for node in started.iter().filter_map(|key| self.nodes.get(key)) {
+            if let Instance::Extension(extension) = &node.instance {
+                auth.set(node.key.id(), Arc::clone(extension).offer());
+            }
+        }
+        let extensions = self.nodes.keys().filter(|key| matches!(key, Key::Extension(_)));
+        let running: BTreeSet<_> = extensions.map(|key| key.id().to_string()).collect();
+        auth.retain(|id| running.contains(id));
     }
 
     fn face(&self, key: &Key, signal: Signal) -> Option<Target> {

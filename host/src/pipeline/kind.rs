@@ -20,6 +20,7 @@ pub use row::{
 };
 
 use crate::config::Check;
+use crate::net::auth::Reference;
 use crate::pipeline::Settings;
 
 /// A component's decoded settings, whatever their type. Cloning shares them.
@@ -40,6 +41,11 @@ impl Parsed {
     /// Reports what their types can not express; see [`Settings::check`].
     pub fn check(&self, check: &mut Check<'_>) {
         self.0.check(check);
+    }
+
+    /// The extensions that they name; see [`Settings::references`].
+    pub fn references(&self) -> Vec<Reference> {
+        self.0.references()
     }
 
     /// As `print-config` shows them, defaults filled in and secrets redacted.
@@ -69,6 +75,7 @@ trait AnySettings: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn equals(&self, other: &dyn Any) -> bool;
     fn check(&self, check: &mut Check<'_>);
+    fn references(&self) -> Vec<Reference>;
     fn to_yaml(&self) -> Value;
 }
 
@@ -83,6 +90,10 @@ impl<S: Settings> AnySettings for S {
 
     fn check(&self, check: &mut Check<'_>) {
         Settings::check(self, check);
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        Settings::references(self)
     }
 
     fn to_yaml(&self) -> Value {

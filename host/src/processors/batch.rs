@@ -6,7 +6,7 @@
 //!     timeout: 200ms                # the longest that an item waits; 0 = send at once
 //!     send_batch_size: 8192         # items that are sent without waiting longer; 0 = send at once
 //!     send_batch_max_size: 0        # larger ones are split; 0 = no limit
-//!     metadata_keys: []             # requests are joined only within one set of values of these
+//!     metadata_keys: []             # requests are joined only within one set of values of these; auth.<name>: of who sent them
 //!     metadata_cardinality_limit: 1000
 //! ```
 //!

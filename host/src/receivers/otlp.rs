@@ -10,6 +10,7 @@
 //!         max_concurrent_streams: 0       # no limit
 //!         keepalive: {server_parameters: {time: 2h, timeout: 20s, max_connection_age: 0s}}
 //!         include_metadata: false
+//!         auth: {authenticator: oidc}     # see net::auth; over HTTP request_params: [token], too
 //!         tls: {cert_file: server.crt, key_file: server.key, client_ca_file: clients.crt}
 //!       http:
 //!         endpoint: localhost:4318
@@ -21,7 +22,7 @@
 //! ```
 //!
 //! A request goes on as the bytes that came in, once their framing has been checked; what comes back from the pipeline is
-//! the client's answer. Signals that no pipeline uses are answered as unknown. Bodies of requests under way are bounded
+//! the client's answer. Who may send is decided on a request's headers, before its body is read. Signals that no pipeline uses are answered as unknown. Bodies of requests under way are bounded
 //! together: a quarter of the memory limiter's soft limit, 256 MiB without one; beyond it requests are refused, retryably.
 
 mod cors;
@@ -39,6 +40,7 @@ pub use self::settings::{
     Cors, Dialer, EnforcementPolicy, Grpc, GrpcKeepalive, Http, HttpKeepalive, OtlpSettings, Protocols,
     ServerParameters,
 };
+use crate::net::auth::HttpServerAuth;
 use crate::net::tls::{self, Acceptor, Owner};
 use crate::pipeline::{BuildError, Cx, Outputs, Receiver, Stop};
 
@@ -82,13 +84,16 @@ impl Receiver for Otlp {
         let grpc = async {
             let Some(server) = &self.grpc else { return };
             let Some(listener) = listener(&server.listener) else { return };
-            let intake = Intake::new(outputs.clone(), budget.clone(), Transport::Grpc, &self.cx);
+            let auth = server.settings.auth.as_ref().and_then(|auth| self.cx.host.auth.server(auth.id()));
+            let intake = Intake::new(outputs.clone(), budget.clone(), Transport::Grpc, auth, &self.cx);
             grpc::serve(listener, server.tls.clone(), server.settings.clone(), intake, stop.clone()).await;
         };
         let http = async {
             let Some(server) = &self.http else { return };
             let Some(listener) = listener(&server.listener) else { return };
-            let intake = Intake::new(outputs.clone(), budget.clone(), Transport::Http, &self.cx);
+            let auth = server.settings.auth.as_ref().map(HttpServerAuth::common);
+            let auth = auth.and_then(|auth| self.cx.host.auth.server(auth.id()));
+            let intake = Intake::new(outputs.clone(), budget.clone(), Transport::Http, auth, &self.cx);
             http::serve(listener, server.tls.clone(), server.settings.clone(), intake, stop.clone()).await;
         };
         tokio::join!(grpc, http);

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::endpoint::Endpoint;
 use crate::config::{Check, Duration};
 use crate::exporters::queue::{QueueSettings, RetrySettings};
+use crate::net::auth::{self, Auth, Reference, Side};
 use crate::net::compression::Encoding;
 use crate::net::exposure;
-use crate::net::extensions::{self, Auth, Middleware};
+use crate::net::extensions::{self, Middleware};
 use crate::net::headers::Headers;
 use crate::net::tls::ClientTls;
 use crate::pipeline::Settings;
@@ -41,7 +42,7 @@ pub struct OtlpGrpcSettings {
     pub authority: String,
     /// In place of `tailrace/<version> (<os>/<arch>)`.
     pub user_agent: String,
-    /// Refused.
+    /// Who we say that we are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Refused.
@@ -98,6 +99,14 @@ impl OtlpGrpcSettings {
     pub(super) fn encoding(&self) -> Option<Encoding> {
         Encoding::from_grpc(&self.compression)
     }
+
+    fn warn_of_plaintext_auth(&self, check: &mut Check<'_>) {
+        let Some(auth) = &self.auth else { return };
+        if let Ok(endpoint) = Endpoint::parse(&self.endpoint) {
+            let is_plaintext = !endpoint.is_https && self.tls.is_plaintext();
+            auth::warn_of_plaintext("auth", Some(auth), &endpoint.host, is_plaintext, check);
+        }
+    }
 }
 
 impl Settings for OtlpGrpcSettings {
@@ -109,7 +118,12 @@ impl Settings for OtlpGrpcSettings {
             }
             Ok(_) => {}
         }
+        self.warn_of_plaintext_auth(check);
         self.check_but_endpoint("", check);
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.auth.iter().filter_map(|auth| auth.reference("auth", Side::Client)).collect()
     }
 }
 
@@ -130,7 +144,10 @@ impl OtlpGrpcSettings {
                 "supported: round_robin, pick_first",
             );
         }
-        extensions::refuse(at, self.auth.as_ref(), &self.middlewares, check);
+        extensions::refuse(at, &self.middlewares, check);
+        if let Some(auth) = &self.auth {
+            auth.check(&format!("{at}auth"), check);
+        }
         self.headers.check(&format!("{at}headers"), check);
         self.tls.check(&format!("{at}tls"), check);
         self.sending_queue.check(&format!("{at}sending_queue"), check);

@@ -1,13 +1,16 @@
 //! The section of the YAML. Options that are known but not offered are refused by name.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::target::Target;
 use crate::config::{Check, Duration};
 use crate::exporters::queue::{QueueSettings, RetrySettings};
+use crate::net::auth::{self, Auth, Reference, Side};
 use crate::net::compression::Encoding;
 use crate::net::exposure;
-use crate::net::extensions::{self, Auth, Middleware};
+use crate::net::extensions::{self, Middleware};
 use crate::net::headers::Headers;
 use crate::net::tls::ClientTls;
 use crate::pipeline::{Settings, Signal};
@@ -68,7 +71,7 @@ pub struct OtlpHttpSettings {
     /// Refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cookies: Option<Cookies>,
-    /// Refused.
+    /// Who we say that we are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Refused.
@@ -254,6 +257,19 @@ impl OtlpHttpSettings {
             check.problem("compression_params.level", message);
         }
     }
+
+    fn check_auth(&self, check: &mut Check<'_>) {
+        let Some(auth) = &self.auth else { return };
+        auth.check("auth", check);
+        let endpoints = [&self.endpoint, &self.traces_endpoint, &self.metrics_endpoint, &self.logs_endpoint];
+        let mut hosts = BTreeSet::new();
+        for target in endpoints.into_iter().filter_map(|endpoint| Target::parse(endpoint).ok()) {
+            let host = target.uri.host().unwrap_or_default();
+            if hosts.insert((host.to_owned(), target.is_https())) {
+                auth::warn_of_plaintext("auth", Some(auth), host, !target.is_https(), check);
+            }
+        }
+    }
 }
 
 impl Settings for OtlpHttpSettings {
@@ -275,10 +291,15 @@ impl Settings for OtlpHttpSettings {
         if self.cookies.as_ref().is_some_and(|cookies| cookies.enabled) {
             check.problem("cookies", "`cookies` is not supported");
         }
-        extensions::refuse("", self.auth.as_ref(), &self.middlewares, check);
+        extensions::refuse("", &self.middlewares, check);
+        self.check_auth(check);
         self.headers.check("headers", check);
         self.tls.check("tls", check);
         self.sending_queue.check("sending_queue", check);
         self.retry_on_failure.check("retry_on_failure", check);
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.auth.iter().filter_map(|auth| auth.reference("auth", Side::Client)).collect()
     }
 }

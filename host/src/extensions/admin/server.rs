@@ -126,6 +126,11 @@ async fn respond(answer: &Answer, request: Request<Incoming>) -> Reply {
         }
     }
     let (parts, body) = request.into_parts();
+    if let Some(auth) = &answer.auth
+        && let Err(denied) = auth.authenticate(&parts.headers).await
+    {
+        return error(if denied.passing { 503 } else { 401 }, denied.why);
+    }
     if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
         return error(413, format!("the request's body has more than {MAX_BODY_BYTES} bytes"));
     }

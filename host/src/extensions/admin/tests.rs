@@ -15,7 +15,8 @@ fn cx() -> Cx {
 }
 
 fn start(endpoint: &str, token_file: Option<PathBuf>) -> Result<(Arc<Admin>, CancellationToken), BuildError> {
-    let admin = Arc::new(Admin::new(Settings { endpoint: endpoint.to_owned(), token_file, tls: None }, &cx())?);
+    let settings = Settings { endpoint: endpoint.to_owned(), token_file, ..Settings::default() };
+    let admin = Arc::new(Admin::new(settings, &cx())?);
     let (stop, stopped) = Stop::new();
     let of_task = admin.clone();
     tokio::spawn(async move { of_task.run(stopped).await });

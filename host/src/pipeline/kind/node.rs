@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use super::Parsed;
 use crate::exporters::queue::DynSend;
+use crate::net::auth::Offer;
 use crate::pipeline::{
     Batch, BoxFuture, Connector, Consume, Exporter, Extension, Next, Outputs, Processor, Receiver, Refusal, Stop,
     UpdateError,
@@ -56,6 +57,8 @@ pub trait DynConnector: Send + Sync {
 pub trait DynExtension: Send + Sync {
     /// See [`Extension::run`].
     fn run(self: Arc<Self>, stop: Stop) -> BoxFuture<'static, ()>;
+    /// See [`Extension::offer`].
+    fn offer(self: Arc<Self>) -> Offer;
     /// See [`Extension::bound`].
     fn bound(&self) -> Vec<(&'static str, SocketAddr)>;
 }
@@ -123,6 +126,10 @@ impl<C: Connector> DynConnector for C {
 impl<E: Extension> DynExtension for E {
     fn run(self: Arc<Self>, stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move { Extension::run(&*self, stop).await })
+    }
+
+    fn offer(self: Arc<Self>) -> Offer {
+        Extension::offer(self)
     }
 
     fn bound(&self) -> Vec<(&'static str, SocketAddr)> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{DynConnector, DynExporter, DynExtension, DynProcessor, DynReceiver, Parsed};
 use crate::config::{self, Node, Path, Problems};
 use crate::exporters::queue::Delivery;
+use crate::net::auth::Sides;
 use crate::pipeline::{BuildError, Connector, Cx, Exporter, Extension, Processor, Receiver, Settings, Signal};
 
 /// Decodes a component's section of the YAML (`None`: the section is null or empty), reporting every problem in it.
@@ -118,6 +119,8 @@ pub struct ExtensionRow {
     pub about: About,
     /// Makes an instance from its own settings.
     pub build: Build<dyn DynExtension>,
+    /// For whom it authenticates with its settings.
+    pub sides: fn(&Parsed) -> Sides,
 }
 
 impl Row for ReceiverRow {
@@ -198,6 +201,7 @@ pub const fn extension<E: Extension>(stability: Stability, doc: &'static str) ->
     ExtensionRow {
         about: About { name: E::TYPE, aliases: E::ALIASES, stability, doc, parse: parse::<E::Settings> },
         build: |settings, cx| Ok(Arc::new(E::new(settings.expect::<E::Settings>().clone(), cx)?)),
+        sides: |settings| E::sides(settings.expect()),
     }
 }
 

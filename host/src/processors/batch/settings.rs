@@ -1,6 +1,7 @@
 //! The section in the YAML.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,11 +52,17 @@ impl crate::pipeline::Settings for Settings {
 }
 
 impl Settings {
-    /// What `metadata_keys` name of `all`, in the order of the names.
+    /// What `metadata_keys` name of `all`, in the order of the names; `auth.<name>` is an attribute of who sent it.
     pub(super) fn select(&self, all: &Metadata) -> Metadata {
         let keys: BTreeSet<_> = self.metadata_keys.iter().map(|key| key.to_lowercase()).collect();
         let entries = keys.iter().flat_map(|key| all.values(key).map(|value| (key.clone(), value.to_owned())));
-        Metadata { entries: entries.collect() }
+        let names = self.metadata_keys.iter().filter_map(|key| key.strip_prefix("auth.")).collect::<BTreeSet<_>>();
+        let identity = all.identity.as_ref().filter(|_| !names.is_empty()).map(|identity| {
+            let values = |name: &str| identity.values(name).map(str::to_owned).collect::<Vec<_>>();
+            let kept = names.iter().flat_map(|name| values(name).into_iter().map(|value| ((*name).to_owned(), value)));
+            Arc::new(kept.collect())
+        });
+        Metadata { entries: entries.collect(), identity }
     }
 
     /// From so many items on a batch is sent; with a timeout of 0 any number.

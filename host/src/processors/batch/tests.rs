@@ -111,7 +111,7 @@ fn names(batch: &Batch) -> String {
 
 fn for_tenant(letters: &str, tenant: &str) -> Batch {
     let entries = vec![("other".into(), letters.into()), ("tenant".into(), tenant.into())];
-    Batch { metadata: Some(Arc::new(Metadata { entries })), ..spans(letters) }
+    Batch { metadata: Some(Arc::new(Metadata { entries, identity: None })), ..spans(letters) }
 }
 
 /// Settings; requests with the number of batches sent after each; batches in the end.
@@ -197,7 +197,7 @@ async fn metadata_keeps_requests_apart() {
     let refusal = bench.send(for_tenant("i", "z")).await.unwrap_err();
     assert_eq!(refusal.why, "too many batcher metadata-value combinations");
     assert!(refusal.is_permanent());
-    let tenant = |value: &str| Metadata { entries: vec![("tenant".into(), value.into())] };
+    let tenant = |value: &str| Metadata { entries: vec![("tenant".into(), value.into())], identity: None };
     for batch in &*bench.sink.batches.lock() {
         let want = if names(batch) == "abef" { "x" } else { "y" };
         assert_eq!(batch.metadata.as_deref(), Some(&tenant(want)));

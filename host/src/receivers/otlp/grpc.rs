@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tokio::net::TcpListener;
 
 use self::message::read_message;
-use super::intake::{Intake, Received, Unwanted, metadata};
+use super::intake::{Client, Intake, Received, Unwanted, metadata};
 use super::settings::{Grpc, ServerParameters};
 use crate::net::compression::{Encoding, unpack};
 use crate::net::listen::{self, Activity, Drive, HANDSHAKE, Lifetime, Ongoing};
@@ -170,6 +170,7 @@ impl Service {
         check_grpc(&head.method, &head.headers)?;
         let path = head.uri.path();
         let signal = signal_of(path).ok_or_else(|| unknown(path))?;
+        let identity = self.intake.authenticate(&head.headers).await.map_err(|denied| Status::from(&denied))?;
         self.intake.admit(signal).map_err(|unwanted| match unwanted {
             Unwanted::Unknown => unknown(path),
             Unwanted::Refused(status) => status.into(),
@@ -192,7 +193,8 @@ impl Service {
         }
         let authority = head.uri.authority().map(http::uri::Authority::as_str);
         let metadata = self.settings.include_metadata.then(|| metadata(&head.headers, authority, ":authority"));
-        self.intake.take(signal, Received { data: message.data, packed }, metadata).await?;
+        let received = Received { data: message.data, packed };
+        self.intake.take(signal, received, Client { metadata, identity }).await?;
         Ok(())
     }
 }

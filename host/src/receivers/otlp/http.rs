@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -19,8 +19,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
 use self::body::{Body, read_body};
-use super::intake::{Intake, Received, Unwanted, metadata};
+use super::intake::{Client, Intake, Received, Unwanted, metadata};
 use super::settings::{Cors, Http};
+use crate::net::auth::{Denied, Identity};
 use crate::net::compression::{Encoding, Error, unpack};
 use crate::net::listen::{self, Activity, Drive, Lifetime, Ongoing};
 use crate::net::status::{Status, code};
@@ -150,6 +151,11 @@ impl Shared {
     }
 
     async fn handle(&self, head: &request::Parts, body: Incoming, ongoing: Ongoing) -> Response<Full<Bytes>> {
+        let format = Format::of(&head.headers);
+        let identity = match self.authenticate(head).await {
+            Ok(identity) => identity,
+            Err(denied) => return deny(format, &denied),
+        };
         let Some(signal) = self.signal_of(head.uri.path()) else { return not_found() };
         if head.method != Method::POST {
             let text = "405 method not allowed, supported: [POST]";
@@ -157,7 +163,6 @@ impl Shared {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             return response;
         }
-        let format = Format::of(&head.headers);
         let encoding = match self.encoding_of(&head.headers) {
             Ok(encoding) => encoding,
             Err(status) => return fail(format, &status),
@@ -171,7 +176,7 @@ impl Shared {
             Err(Unwanted::Unknown) => return not_found(),
             Err(Unwanted::Refused(status)) => return fail(Some(format), &status),
         }
-        let export = self.export(head, body, signal, format, encoding, ongoing);
+        let export = self.export((head, identity), body, signal, format, encoding, ongoing);
         let result = within(self.settings.write_timeout.0, export).await;
         match result {
             Ok(()) => format.success(),
@@ -181,7 +186,7 @@ impl Shared {
 
     async fn export(
         &self,
-        head: &request::Parts,
+        (head, identity): (&request::Parts, Option<Arc<Identity>>),
         body: Incoming,
         signal: Signal,
         format: Format,
@@ -207,11 +212,29 @@ impl Shared {
         // A task of its own: a client that goes away must not stop the pipeline half-way.
         let intake = self.intake.clone();
         let task = tokio::spawn(async move {
-            let result = intake.take(signal, Received { data, packed }, metadata).await;
+            let result = intake.take(signal, Received { data, packed }, Client { metadata, identity }).await;
             drop((claim, ongoing));
             result
         });
         task.await.unwrap_or_else(|error| Err(Status::new(code::INTERNAL, error.to_string())))
+    }
+
+    /// Before all else, so that strangers learn nothing of what is served here.
+    async fn authenticate(&self, head: &request::Parts) -> Result<Option<Arc<Identity>>, Denied> {
+        let parameters = self.settings.auth.as_ref().map_or(&[][..], |auth| &auth.request_params);
+        if parameters.is_empty() {
+            return self.intake.authenticate(&head.headers).await;
+        }
+        let mut headers = head.headers.clone();
+        for (name, value) in url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()) {
+            if let Some(wanted) = parameters.iter().find(|wanted| **wanted == *name)
+                && let (Ok(name), Ok(value)) = (wanted.parse::<HeaderName>(), HeaderValue::from_str(&value))
+            {
+                // Behind what came as a header: that is looked at first.
+                headers.append(name, value);
+            }
+        }
+        self.intake.authenticate(&headers).await
     }
 
     fn signal_of(&self, path: &str) -> Option<Signal> {
@@ -276,6 +299,14 @@ fn fail(format: Option<Format>, status: &Status) -> Response<Full<Bytes>> {
     let mut response = respond(status.http_code(), Some(format.media_type()), body);
     if let Some(seconds) = status.retry_after_secs() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn deny(format: Option<Format>, denied: &Denied) -> Response<Full<Bytes>> {
+    let mut response = fail(format, &Status::from(denied));
+    if let Some(challenge) = &denied.challenge {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
     }
     response
 }

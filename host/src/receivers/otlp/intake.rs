@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::host::Host;
+use crate::net::auth::{self, Denied, Identity};
 use crate::net::compression::Packed;
 use crate::net::status::{Status, code};
 use crate::pipeline::{Batch, Cx, Metadata, Next, Outputs, Refusal, Signal};
@@ -73,6 +74,12 @@ const TURNED_AWAY: Desc = Desc {
     help: "Number of requests that were refused on their headers, before their bodies were read.",
 };
 
+const UNAUTHENTICATED: Desc = Desc {
+    name: "receiver_unauthenticated_requests",
+    unit: "{request}",
+    help: "Number of requests that were refused on their headers because it could not be told who sent them.",
+};
+
 /// The protocol that a request came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transport {
@@ -89,6 +96,8 @@ struct State {
     budget: Arc<Budget>,
     counters: [Counters; 3],
     turned_away: Counter,
+    auth: Option<auth::Server>,
+    unauthenticated: Counter,
 }
 
 struct Counters {
@@ -103,6 +112,24 @@ pub(super) struct Received {
     pub(super) data: Bytes,
     /// How it came, if it came packed.
     pub(super) packed: Option<Packed>,
+}
+
+/// What is known of who sent a request.
+#[derive(Default)]
+pub(super) struct Client {
+    /// What it sent beside the data, if that is kept.
+    pub(super) metadata: Option<Metadata>,
+    /// What the authenticator found out.
+    pub(super) identity: Option<Arc<Identity>>,
+}
+
+impl Client {
+    fn into_metadata(self) -> Option<Metadata> {
+        match (self.metadata, self.identity) {
+            (None, None) => None,
+            (metadata, identity) => Some(Metadata { identity, ..metadata.unwrap_or_default() }),
+        }
+    }
 }
 
 /// Why a request is not even read.
@@ -127,7 +154,13 @@ pub(super) struct Claim {
 }
 
 impl Intake {
-    pub(super) fn new(outputs: Outputs, budget: Arc<Budget>, transport: Transport, cx: &Cx) -> Self {
+    pub(super) fn new(
+        outputs: Outputs,
+        budget: Arc<Budget>,
+        transport: Transport,
+        auth: Option<auth::Server>,
+        cx: &Cx,
+    ) -> Self {
         let id = cx.id.to_string();
         let transport = match transport {
             Transport::Grpc => "grpc",
@@ -140,7 +173,17 @@ impl Intake {
             failed: cx.metrics.counter(FAILED[signal as usize], &labels),
         });
         let turned_away = cx.metrics.counter(TURNED_AWAY, &labels);
-        Self(Arc::new(State { outputs, budget, counters, turned_away }))
+        let unauthenticated = cx.metrics.counter(UNAUTHENTICATED, &labels);
+        Self(Arc::new(State { outputs, budget, counters, turned_away, auth, unauthenticated }))
+    }
+
+    /// Who sent these headers, as far as that is asked and known. What is refused is counted and logged, without what was shown.
+    pub(super) async fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Arc<Identity>>, Denied> {
+        let Some(auth) = &self.0.auth else { return Ok(None) };
+        auth.authenticate(headers).await.inspect_err(|denied| {
+            self.0.unauthenticated.add(1);
+            tracing::warn!(reason = %denied.why, "A request was refused because it is not authenticated");
+        })
     }
 
     /// Whether a request of this signal should be read at all.
@@ -173,19 +216,14 @@ impl Intake {
     }
 
     /// Checks a request and hands it on.
-    pub(super) async fn take(
-        &self,
-        signal: Signal,
-        request: Received,
-        metadata: Option<Metadata>,
-    ) -> Result<(), Status> {
+    pub(super) async fn take(&self, signal: Signal, request: Received, client: Client) -> Result<(), Status> {
         let counts = tailrace_otlp::check(signal, &request.data)
             .map_err(|malformed| Status::from(&Refusal::bad_data(malformed.to_string())))?;
         if counts.items == 0 {
             return Ok(());
         }
         let Received { data, packed } = request;
-        let metadata = metadata.map(Arc::new);
+        let metadata = client.into_metadata().map(Arc::new);
         let batch = Batch { metadata, packed, ..Batch::new(signal, data.into(), counts.items) };
         let result = self.next(signal).consume(batch).await;
         let counters = &self.0.counters[signal as usize];
@@ -244,5 +282,5 @@ pub(super) fn metadata(headers: &HeaderMap, authority: Option<&str>, authority_n
     if let Some(authority) = authority.filter(|_| !headers.contains_key(authority_name)) {
         entries.push((authority_name.to_owned(), authority.to_owned()));
     }
-    Metadata { entries }
+    Metadata { entries, identity: None }
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Check, Duration};
+use crate::net::auth::{Auth, HttpServerAuth, Reference, Side};
 use crate::net::compression::Encoding;
 use crate::net::exposure;
-use crate::net::extensions::{self, Auth, Middleware};
+use crate::net::extensions::{self, Middleware};
 use crate::net::headers::Headers;
 use crate::net::tls::ServerTls;
 use crate::pipeline::Settings;
@@ -59,7 +60,7 @@ pub struct Grpc {
     /// When connections end, and whether peers are still there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keepalive: Option<GrpcKeepalive>,
-    /// Refused.
+    /// Who may send; none: everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Keep what clients send beside the data.
@@ -130,9 +131,9 @@ pub struct Http {
     /// Who else's pages may send from browsers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
-    /// Refused.
+    /// Who may send; none: everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub auth: Option<Auth>,
+    pub auth: Option<HttpServerAuth>,
     /// The largest body in bytes, before and after decompression; 0 = 20 MiB.
     pub max_request_body_size: i64,
     /// Keep what clients send beside the data.
@@ -291,12 +292,23 @@ impl Settings for OtlpSettings {
             check_http(http, check);
         }
     }
+
+    fn references(&self) -> Vec<Reference> {
+        let grpc = self.protocols.grpc.as_ref().filter(|grpc| grpc.enabled).and_then(|grpc| grpc.auth.clone());
+        let http = self.protocols.http.as_ref().filter(|http| http.enabled).and_then(|http| http.auth.as_ref());
+        let grpc = grpc.and_then(|auth| auth.reference("protocols.grpc.auth", Side::Server));
+        let http = http.and_then(|auth| auth.common().reference("protocols.http.auth", Side::Server));
+        grpc.into_iter().chain(http).collect()
+    }
 }
 
 fn check_grpc(grpc: &Grpc, check: &mut Check<'_>) {
     let at = "protocols.grpc";
     check_server(at, &grpc.endpoint, &grpc.transport, grpc.tls.as_ref(), check);
-    extensions::refuse(&format!("{at}."), grpc.auth.as_ref(), &grpc.middlewares, check);
+    extensions::refuse(&format!("{at}."), &grpc.middlewares, check);
+    if let Some(auth) = &grpc.auth {
+        auth.check(&format!("{at}.auth"), check);
+    }
     if grpc.max_recv_msg_size_mib < 0 {
         check.problem(&format!("{at}.max_recv_msg_size_mib"), "'max_recv_msg_size_mib' must be non-negative");
     }
@@ -310,7 +322,10 @@ fn check_grpc(grpc: &Grpc, check: &mut Check<'_>) {
 fn check_http(http: &Http, check: &mut Check<'_>) {
     let at = "protocols.http";
     check_server(at, &http.endpoint, &http.transport, http.tls.as_ref(), check);
-    extensions::refuse(&format!("{at}."), http.auth.as_ref(), &http.middlewares, check);
+    extensions::refuse(&format!("{at}."), &http.middlewares, check);
+    if let Some(auth) = &http.auth {
+        auth.check(&format!("{at}.auth"), check);
+    }
     http.response_headers.check(&format!("{at}.response_headers"), check);
     if http.keepalive.is_some() && (http.idle_timeout.is_some() || http.keep_alives_enabled.is_some()) {
         let message = "cannot use both `keepalive` and the deprecated `idle_timeout` or `keep_alives_enabled`";

@@ -167,7 +167,8 @@ fn settings_that_are_wrong_are_named() {
     for (yaml, expected) in [
         ("protocols:", "must specify at least one protocol when using the OTLP receiver"),
         ("protocols: {grpc: {enabled: false}}", "must specify at least one protocol when using the OTLP receiver"),
-        ("protocols: {grpc: {auth: {authenticator: oidc}}}", "`auth` is not supported"),
+        ("protocols: {grpc: {auth: {}}}", "requires an \"authenticator\""),
+        ("protocols: {http: {middlewares: [{id: x}]}}", "`middlewares` is not supported"),
         ("protocols: {grpc: {transport: unix}}", "`transport` \"unix\" is not supported: only tcp is"),
         (
             "protocols: {http: {tls: {}}}",
