@@ -1,6 +1,7 @@
 //! The extensions, a file each.
 
 pub mod admin;
+pub mod basicauth;
 pub mod bearertokenauth;
 pub mod health_check;
 
@@ -9,6 +10,7 @@ use crate::pipeline::kind::{ExtensionRow, Stability, extension};
 /// All of them: an extension is one file and one row here.
 pub static EXTENSIONS: &[ExtensionRow] = &[
     extension::<admin::Admin>(Stability::Beta, "Lets people ask the running host: plugin reload, capture, explain."),
+    extension::<basicauth::BasicAuth>(Stability::Beta, "Checks or shows names and passwords."),
     extension::<bearertokenauth::BearerTokenAuth>(Stability::Beta, "Checks or shows a token."),
     extension::<health_check::HealthCheck>(Stability::Beta, "Tells over HTTP whether the host is ready."),
 ];
