@@ -4,6 +4,7 @@ pub mod admin;
 pub mod basicauth;
 pub mod bearertokenauth;
 pub mod health_check;
+pub mod oauth2client;
 pub mod oidc;
 
 use crate::pipeline::kind::{ExtensionRow, Stability, extension};
@@ -14,5 +15,6 @@ pub static EXTENSIONS: &[ExtensionRow] = &[
     extension::<basicauth::BasicAuth>(Stability::Beta, "Checks or shows names and passwords."),
     extension::<bearertokenauth::BearerTokenAuth>(Stability::Beta, "Checks or shows a token."),
     extension::<health_check::HealthCheck>(Stability::Beta, "Tells over HTTP whether the host is ready."),
+    extension::<oauth2client::Oauth2Client>(Stability::Beta, "Shows tokens of an OAuth 2 token endpoint."),
     extension::<oidc::Oidc>(Stability::Beta, "Checks the signed tokens of OpenID Connect issuers."),
 ];
