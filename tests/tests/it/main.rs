@@ -2,6 +2,7 @@
 //! once. Nothing asserts how fast anything is; what is waited for is polled.
 
 mod admin;
+mod auth;
 mod cli;
 mod delivery;
 mod deploy;
