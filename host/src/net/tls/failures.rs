@@ -70,8 +70,10 @@ impl Reason {
             Error::InvalidCertificate(_) => Self::BadClientCertificate,
             Error::AlertReceived(AlertDescription::ProtocolVersion) => Self::Version,
             Error::AlertReceived(_) => Self::RefusedByClient,
+            // A client older than TLS 1.2 is known by the extension that it lacks.
             Error::PeerIncompatible(
                 PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired
                 | PeerIncompatible::SupportedVersionsExtensionRequired
                 | PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled,
