@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up what the end-to-end tests need beside the binary, of pinned versions, below target/: the Python OpenTelemetry SDK with both OTLP
-# exporters, the compilers of plugins in C, Python and JavaScript, Debian's docker-registry, Prometheus and etcd, kustomize, systemd-analyze,
-# and a Kubernetes API server (built from Go modules in about 4 minutes; in $TAILRACE_KUBE_DIR if that is set). Does nothing when that
+# exporters, the compilers of plugins in C, Python and JavaScript, Debian's docker-registry, Prometheus and etcd, kustomize, openssl,
+# systemd-analyze, and a Kubernetes API server (built from Go modules in about 4 minutes; in $TAILRACE_KUBE_DIR if that is set). Does
+# nothing when that
 # stands already. Go is the machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,10 +30,16 @@ if ! cmp -s "$requirements" "$stamp"; then
   cp "$requirements" "$stamp"
 fi
 
+if ! command -v openssl >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssl
+fi
+
 missing() { # COMMAND HINT
   command -v "$1" >/dev/null || { echo "tests/setup.sh: needs $1 ($2)" >&2; exit 1; }
 }
 missing go "1.25 or newer, https://go.dev/dl"
+missing openssl "Debian: apt-get install openssl"
 missing npm "Node.js 20 or newer; Debian: apt-get install npm"
 
 # The version that new projects get.

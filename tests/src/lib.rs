@@ -14,6 +14,7 @@ pub mod host;
 pub mod kubernetes;
 pub mod metrics;
 pub mod net;
+pub mod pki;
 pub mod prometheus;
 pub mod proxy;
 pub mod registry;

@@ -26,6 +26,7 @@ mod sdk;
 mod seed_configs;
 mod signals;
 mod statements;
+mod tls;
 mod transforms;
 mod two_tier;
 mod walk;
