@@ -2,8 +2,7 @@
 # Sets up what the end-to-end tests need beside the binary, of pinned versions, below target/: the Python OpenTelemetry SDK with both OTLP
 # exporters, the compilers of plugins in C, Python and JavaScript, Debian's docker-registry, Prometheus and etcd, kustomize, openssl,
 # systemd-analyze, and a Kubernetes API server (built from Go modules in about 4 minutes; in $TAILRACE_KUBE_DIR if that is set). Does
-# nothing when that
-# stands already. Go is the machine's.
+# nothing when that stands already. Go is the machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
