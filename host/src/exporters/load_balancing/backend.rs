@@ -109,6 +109,13 @@ impl Backend {
     }
 }
 
+impl Drop for Backend {
+    /// One that never got into a table ends, too.
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 /// The exporter with its figures.
 struct Line {
     exporter: OtlpGrpc,

@@ -8,6 +8,8 @@ use super::routing::RoutingKey;
 use crate::config::{Check, Duration};
 use crate::exporters::otlp_grpc::OtlpGrpcSettings;
 use crate::exporters::queue::{QueueSettings, RetrySettings};
+use crate::net::auth::{self, Reference, Side};
+use crate::net::exposure;
 use crate::pipeline::Settings;
 
 /// `load_balancing`.
@@ -100,6 +102,15 @@ impl Settings for LoadBalancingSettings {
             check.warning("protocol.otlp.endpoint", "`endpoint` has no effect: each backend has its own");
         }
         self.protocol.otlp.check_but_endpoint("protocol.otlp.", check);
+        if self.protocol.otlp.tls.is_plaintext() {
+            self.warn_of_plaintext(check);
+        }
+        if self.sending_queue.as_ref().is_some_and(|queue| queue.enabled) && !self.retry_on_failure.enabled {
+            check.warning(
+                "sending_queue",
+                "what no backend takes is dropped behind this queue; `retry_on_failure: {enabled: true}` keeps it",
+            );
+        }
         if self.failover.enabled && self.failover.after_failures == 0 {
             check.problem("failover.after_failures", "`after_failures` must be positive");
         }
@@ -109,6 +120,24 @@ impl Settings for LoadBalancingSettings {
         self.retry_on_failure.check("retry_on_failure", check);
         if let Some(queue) = &self.sending_queue {
             queue.check("sending_queue", check);
+        }
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let auth = self.protocol.otlp.auth.iter();
+        auth.filter_map(|auth| auth.reference("protocol.otlp.auth", Side::Client)).collect()
+    }
+}
+
+impl LoadBalancingSettings {
+    fn warn_of_plaintext(&self, check: &mut Check<'_>) {
+        let fixed = self.resolver.static_.iter().flat_map(|fixed| &fixed.hostnames).map(String::as_str);
+        let dns = self.resolver.dns.iter().map(|dns| dns.hostname.as_str());
+        let k8s = self.resolver.k8s.iter().map(|k8s| k8s.service.as_str());
+        let host = |name: &'_ str| name.rsplit_once(':').map_or(name, |(host, _)| host).to_owned();
+        if let Some(far) = fixed.chain(dns).chain(k8s).map(host).find(|host| !exposure::is_loopback(host)) {
+            exposure::warn_of_client("protocol.otlp.tls", &far, check);
+            auth::warn_of_plaintext("protocol.otlp.auth", self.protocol.otlp.auth.as_ref(), &far, true, check);
         }
     }
 }
