@@ -68,6 +68,16 @@ pub(crate) fn balance(sinks: &[String]) -> String {
     frame("", "", &exporter).replace("otlp_grpc", "load_balancing")
 }
 
+/// OTLP to the addresses of a name, by trace id, which are asked for four times a second.
+pub(crate) fn balance_by_name(server: &str, port: &str) -> String {
+    let exporter = format!(
+        "    resolver: {{dns: {{hostname: backends.test, port: {port}, interval: 250ms, servers: ['{server}']}}}}
+    protocol:
+      otlp: {{compression: none, tls: {{insecure: true}}, sending_queue: {{block_on_overflow: true}}}}"
+    );
+    frame("", "", &exporter).replace("otlp_grpc", "load_balancing")
+}
+
 /// OTLP to OTLP, past a processor.
 pub(crate) fn step(sink: &str, processor: &str) -> String {
     let id = processor.split(':').next().unwrap_or_default();

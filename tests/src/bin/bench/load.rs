@@ -47,6 +47,8 @@ pub(crate) struct Counts {
     pub(crate) failed: AtomicU64,
     /// Bytes of the accepted messages before compression.
     pub(crate) bytes: AtomicU64,
+    /// The longest that a request waited for its answer, in us; whoever reads it may begin anew.
+    pub(crate) longest_us: AtomicU64,
 }
 
 impl Counts {
@@ -131,7 +133,10 @@ async fn work(shared: Arc<Shared>, mut connection: SendRequest<Full<Bytes>>) {
             tokio::time::sleep_until(shared.begun + due).await;
         }
         let counts = &shared.counts;
-        match send(&shared, &mut connection, n).await {
+        let begun = Instant::now();
+        let answer = send(&shared, &mut connection, n).await;
+        counts.longest_us.fetch_max(begun.elapsed().as_micros() as u64, Relaxed);
+        match answer {
             Ok(0) => {
                 counts.accepted.fetch_add(1, Relaxed);
                 counts.bytes.fetch_add(shared.workload.message_len(n) as u64, Relaxed);

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tailrace_tests::dns::{Answer, DnsServer};
 use tailrace_tests::eventually;
 use tailrace_tests::host::{Host, Setup, binary};
 
@@ -28,6 +29,7 @@ enum Kind {
     Forwarder(usize),
     Passthrough(usize, Encoding),
     Balance(usize),
+    Membership,
     Batch(usize, Encoding),
     Transform(usize),
     /// A processor, as it stands in the YAML.
@@ -55,6 +57,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("passthrough-1000", "the same", Kind::Passthrough(1000, Encoding::None)),
     row("balance-300", "load_balancing by trace id to three backends, no queue", Kind::Balance(300)),
     row("balance-1000", "the same", Kind::Balance(1000)),
+    row("membership", "load_balancing to 100 backends while one comes and goes all the time", Kind::Membership),
     row("batch-300", "with memory_limiter and batch", Kind::Batch(300, Encoding::None)),
     row("batch-1000", "the same", Kind::Batch(1000, Encoding::None)),
     row(
@@ -137,6 +140,7 @@ impl Row {
                 self.cpu(&subject, &sink, Workload::new(len, encoding), options, Duration::from_secs(1)).await
             }
             Kind::Balance(len) => self.balance(len, options).await,
+            Kind::Membership => self.membership(options).await,
             Kind::Batch(len, encoding) => {
                 let sink = Sink::start(None).await?;
                 let subject = Subject::host(configs::batch(&sink.address, encoding.name())).await;
@@ -183,6 +187,42 @@ impl Row {
         anyhow::ensure!(shares.iter().all(|share| (0.2..0.5).contains(share)), "uneven: {shares:?}");
         let [first, second, third] = shares.map(|share| share * 100.0);
         Ok(Outcome::of_rounds(self.name, &measured.rounds, &format!("{first:.0}/{second:.0}/{third:.0} % to each")))
+    }
+
+    /// One sink has all the addresses. The longest that a request waits is to be the same whether the list changes or not.
+    async fn membership(&self, options: &Options) -> anyhow::Result<Outcome> {
+        const PHASE: Duration = Duration::from_secs(8);
+        let sink = Sink::start_at("0.0.0.0:0", None).await?;
+        let port = sink.address.rsplit_once(':').map_or("", |(_, port)| port).to_owned();
+        let dns = DnsServer::start().await;
+        let addresses = |count: u8| Answer::Addresses((1..=count).map(|n| [127, 0, 1, n].into()).collect());
+        dns.answer(addresses(100));
+        let host = Setup::new(configs::balance_by_name(&dns.address(), &port)).start().await;
+        let updates = async || host.metrics().await.sum("otelcol_loadbalancer_num_backend_updates", &[]);
+        eventually("the backends", async || (updates().await > 0.0).then_some(())).await;
+        let pressure = Pressure { rate: 50_000.0, ..options.pressure() };
+        let load = Load::start(&host.address("grpc"), Arc::new(Workload::new(300, Encoding::None)), pressure).await?;
+        let mut longest_ms = Vec::new();
+        for changes in [false, true] {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            load.counts.longest_us.store(0, Relaxed);
+            let begun = Instant::now();
+            while begun.elapsed() < PHASE {
+                for count in [101, 100] {
+                    dns.answer(addresses(if changes { count } else { 100 }));
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+            longest_ms.push(load.counts.longest_us.load(Relaxed) as f64 / 1000.0);
+        }
+        let changes = updates().await - 1.0;
+        let counts = load.stop().await;
+        let refused = counts.retryable.load(Relaxed) + counts.failed.load(Relaxed);
+        anyhow::ensure!(changes >= 8.0 && refused == 0, "{changes} changes, {refused} requests refused");
+        let [still, changing] = [longest_ms[0], longest_ms[1]];
+        let beside = format!("longest wait in 8 s with {changes} changes; {still:.1} ms without; none refused");
+        let json = json!({"still_ms": still, "changing_ms": changing, "changes": changes});
+        Ok(Outcome::new(self.name, format!("{changing:.1} ms"), beside, &json))
     }
 
     /// The same without a transform is measured beside them: what counts is the difference.

@@ -31,7 +31,7 @@ pub(crate) struct Arrived {
 
 /// A running sink. Stops when dropped.
 pub(crate) struct Sink {
-    /// `127.0.0.1:port`.
+    /// `host:port`.
     pub(crate) address: String,
     pub(crate) arrived: Arc<Arrived>,
     _tasks: JoinSet<()>,
@@ -40,7 +40,12 @@ pub(crate) struct Sink {
 impl Sink {
     /// Takes `bytes_per_second`, or all that comes.
     pub(crate) async fn start(bytes_per_second: Option<f64>) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_at("127.0.0.1:0", bytes_per_second).await
+    }
+
+    /// The same at that address.
+    pub(crate) async fn start_at(address: &str, bytes_per_second: Option<f64>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?.to_string();
         let arrived = Arc::new(Arrived::default());
         let limit = bytes_per_second.map(|rate| Arc::new(Limit { rate, free_at: Mutex::new(Instant::now()) }));
