@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tailrace_otlp::Signal;
 use tailrace_tests::backend::Backend;
 use tailrace_tests::data;
+use tailrace_tests::dns::{Answer, DnsServer};
 use tailrace_tests::host::{Setup, run};
 use tailrace_tests::net::Authority;
 use tailrace_tests::telemetry::Trace;
@@ -69,6 +70,53 @@ async fn article_gateway_with_a_certificate_file() {
 #[tokio::test]
 async fn article_gateway_with_a_certificate_folder() {
     article_gateway_samples("SSL_CERT_DIR").await;
+}
+
+/// Only addresses and who answers DNS are changed.
+async fn agent_sends(file: &str, backend: &Backend, more: &[(&str, &str)], environment: Option<(&str, String)>) {
+    let dns = DnsServer::start().await;
+    dns.answer(Answer::addresses(&["127.0.0.1"]));
+    let (_, port) = backend.address().rsplit_once(':').expect("a port");
+    let mut setup = Setup::new(seed(file))
+        .set("exporters.loadbalancing.resolver.dns.servers", &format!("['{}']", dns.address()))
+        .set("exporters.loadbalancing.resolver.dns.port", port)
+        .set("receivers.otlp.protocols.grpc.endpoint", "127.0.0.1:@grpc@")
+        .set(
+            "service.telemetry.metrics.readers",
+            "[{pull: {exporter: {prometheus: {host: 127.0.0.1, port: @metrics@}}}}]",
+        );
+    for (option, value) in more {
+        setup = setup.set(option, value);
+    }
+    if let Some((name, value)) = environment {
+        setup = setup.env(name, value);
+    }
+    let host = setup.start().await;
+    let traces: Vec<_> = (1..=20_u128).map(|n| Trace::new(n * 0x0123_4567_89ab_cdef_1357)).collect();
+    let client = host.grpc();
+    for trace in &traces {
+        let answer = client.send(Signal::Traces, &trace.request()).await;
+        assert!(answer.is_ok(), "{answer:?}");
+    }
+    backend.wait_for_spans(80).await;
+    assert_eq!(backend.traces().len(), traces.len());
+    let ended = host.stop().await;
+    assert!(ended.status.success(), "{}", ended.log);
+}
+
+#[tokio::test]
+async fn agent_with_a_load_balancer_over_tls() {
+    let authority = Authority::new();
+    let backend = Backend::start_tls(&authority).await;
+    let trusted = Some(("SSL_CERT_FILE", authority.ca_file().display().to_string()));
+    agent_sends("agent-loadbalancing.yaml", &backend, &[], trusted).await;
+}
+
+#[tokio::test]
+async fn article_agent_sends_what_it_gets() {
+    let backend = Backend::start().await;
+    let http = [("receivers.otlp.protocols.http.endpoint", "127.0.0.1:@http@")];
+    agent_sends("article-agent.yaml", &backend, &http, None).await;
 }
 
 #[test]
