@@ -19,13 +19,16 @@
 //!   cert_file: server.crt           # or cert_pem
 //!   key_file: server.key            # or key_pem
 //!   client_ca_file: clients.crt     # every client must show a certificate of this CA
-//!   # and the last six above
+//!   # and the last five above
 //! ```
 //!
 //! **Files are read again while the host runs**, without an option for it: certificates, keys, and both sets of CAs; the system's
 //! roots at most once a minute. New handshakes use what is new within `reload_interval` (10 s), open connections go on. In the
 //! Go collector 0 means never, and certificates that cert-manager renews run out in a running process; CAs stay as they were, those of
 //! clients without `client_ca_file_reload`. What is in the YAML itself (`…_pem`) changes with the YAML.
+//!
+//! Material that is bad or half written is not used: the old goes on, the log says so once, and the component is degraded in the host's
+//! health until the files are good again.
 //!
 //! A server that asks clients for certificates resumes no sessions: each handshake shows a certificate, and it must be good then.
 //! There are no insecure suites or versions to turn on, and no keys in a TPM.
@@ -145,10 +148,15 @@ impl Recipe for ClientRecipe {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&versions(&tls.min_version, &tls.max_version))
             .map_err(failed)?;
-        let builder = if tls.insecure_skip_verify {
-            builder.dangerous().with_custom_certificate_verifier(verify::trust_anyone(provider))
-        } else {
-            builder.with_root_certificates(material.roots()?)
+        let builder = match material.ca_certificates()? {
+            _ if tls.insecure_skip_verify => {
+                builder.dangerous().with_custom_certificate_verifier(verify::trust_anyone(provider))
+            }
+            Some(own) => {
+                let verifier = verify::trust(material.roots()?, own, provider).map_err(failed)?;
+                builder.dangerous().with_custom_certificate_verifier(verifier)
+            }
+            None => builder.with_root_certificates(material.roots()?),
         };
         let mut config = match material.identity()? {
             Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(unfit)?,

@@ -121,6 +121,11 @@ impl Material {
         Ok(Some((certificates(certificate, "certificate")?, key)))
     }
 
+    /// What the CA's file has, if there is one.
+    pub(super) fn ca_certificates(&self) -> Result<Option<Vec<CertificateDer<'static>>>, BuildError> {
+        text(&self.ca)?.map(|text| certificates(text, "CA")).transpose()
+    }
+
     /// Who is trusted to sign servers' certificates.
     pub(super) fn roots(&self) -> Result<RootCertStore, BuildError> {
         self.store(&self.ca, "CA")

@@ -64,6 +64,25 @@ async fn handshakes_fail_for_their_reasons() {
     assert_eq!(shake(&plain, &anyone, &[b"gopher"]).await, Some(Reason::Incompatible));
 }
 
+/// As the Go collector has it: a certificate that `openssl req -x509` made is good for the server and for `ca_file`.
+#[tokio::test]
+async fn a_certificate_that_is_its_own_ca() {
+    let folder = tempfile::tempdir().unwrap();
+    let [good, twin] = [0, 1].map(|_| Authority::of_itself("server.test", 2100));
+    let over = Authority::of_itself("server.test", 2024);
+    let other = Authority::of_itself("other.test", 2100);
+    for (what, server, ca, works) in [
+        ("itself", &good, &good, true),
+        ("one like it", &good, &twin, false),
+        ("one that is over", &over, &over, false),
+        ("one of another name", &other, &other, false),
+    ] {
+        let client = ClientTls { ca_pem: ca.certificate.clone().into(), ..ClientTls::default() };
+        let failed = shake(&server_tls(folder.path(), server), &client, &[b"h2"]).await;
+        assert_eq!(failed, (!works).then_some(Reason::RefusedByClient), "{what}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_client_is_told_apart() {
     let folder = tempfile::tempdir().unwrap();
