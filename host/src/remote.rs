@@ -30,6 +30,7 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// Which host to ask.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "these are names of flags, among those of other commands")]
 pub struct Admin {
     /// Where its `admin` extension listens: a socket's path, host:port, or https://host:port if it has TLS. Without it, the
     /// extension's default socket.

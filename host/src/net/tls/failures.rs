@@ -68,16 +68,16 @@ impl Reason {
             }
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => Self::UnknownClientCa,
             Error::InvalidCertificate(_) => Self::BadClientCertificate,
-            Error::AlertReceived(AlertDescription::ProtocolVersion) => Self::Version,
-            Error::AlertReceived(_) => Self::RefusedByClient,
             // A client older than TLS 1.2 is known by the extension that it lacks.
-            Error::PeerIncompatible(
+            Error::AlertReceived(AlertDescription::ProtocolVersion)
+            | Error::PeerIncompatible(
                 PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
                 | PeerIncompatible::SignatureAlgorithmsExtensionRequired
                 | PeerIncompatible::SupportedVersionsExtensionRequired
                 | PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled,
             ) => Self::Version,
+            Error::AlertReceived(_) => Self::RefusedByClient,
             Error::PeerIncompatible(_) | Error::NoApplicationProtocol => Self::Incompatible,
             Error::InvalidMessage(_) => Self::NotTls,
             _ => Self::Other,

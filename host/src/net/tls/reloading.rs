@@ -67,7 +67,7 @@ impl<T: Send + Sync + 'static> Reloading<T> {
         let mut newest = self.newest.clone();
         newest.mark_unchanged();
         if newest.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

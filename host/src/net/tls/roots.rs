@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 
 /// Reading them is hundreds of files, and they change with the system's updates.
-const MAX_AGE: Duration = Duration::from_secs(60);
+const MAX_AGE: Duration = Duration::from_mins(1);
 
 type Roots = Arc<Vec<CertificateDer<'static>>>;
 
