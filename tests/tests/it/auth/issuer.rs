@@ -87,10 +87,6 @@ impl Issuer {
         Self { state, _tasks: tasks }
     }
 
-    pub(crate) fn url(&self) -> &str {
-        &self.state.url
-    }
-
     /// From now on only this key is known, and signs.
     pub(crate) fn rotate(&self, signer: &Signer) {
         *self.state.keys.lock() = vec![signer.clone()];

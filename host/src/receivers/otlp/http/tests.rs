@@ -3,6 +3,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 
 use super::*;
+use crate::net::auth::{AuthenticateServer, Offer};
 use crate::net::compression::compress;
 use crate::net::testing::{Served, traces};
 use crate::pipeline::{Refusal, RefusalKind};
@@ -144,4 +145,49 @@ async fn metadata_and_headers_are_as_configured() {
     let asks = [("origin", "http://app"), ("access-control-request-method", "POST")];
     let answer = call(&server, Method::OPTIONS, "/v1/traces", &asks, Vec::new()).await;
     assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, "POST"));
+}
+
+/// Knows whoever shows "t".
+struct Knows;
+
+impl AuthenticateServer for Knows {
+    fn authenticate<'a>(&'a self, headers: &'a HeaderMap) -> BoxFuture<'a, Result<Option<Arc<Identity>>, Denied>> {
+        let challenge = HeaderValue::from_static("Token");
+        let result = match headers.get("token").map(HeaderValue::as_bytes) {
+            Some(b"t") => Ok(Some(Arc::new([("subject".to_owned(), "alice".to_owned())].into_iter().collect()))),
+            Some(b"later") => Err(Denied::for_now("not now")),
+            _ => Err(Denied::new("who are you?").challenge(Some(&challenge))),
+        };
+        Box::pin(std::future::ready(result))
+    }
+}
+
+#[tokio::test]
+async fn who_sends_is_asked_first_and_travels_along() {
+    let server = Served::http(", auth: {authenticator: knows, request_params: [token]}");
+    let offer = Offer { server: Some(Arc::new(Knows)), client: None };
+    server.cx.host.auth.set(&"knows".parse().expect("an id"), offer);
+    let path = |query: &str| format!("/v1/traces{query}");
+    for (headers, query, status) in [
+        (&[PROTO][..], "", 401),
+        (&[PROTO, ("token", "u")], "?token=t", 401),
+        (&[PROTO, ("token", "later")], "", 503),
+        (&[JSON], "?other=t", 401),
+        (&[], "", 401),
+        (&[PROTO, ("token", "t")], "", 200),
+        (&[PROTO], "?a=b&token=t", 200),
+    ] {
+        let answer = call(&server, Method::POST, &path(query), headers, traces(1, 1)).await;
+        assert_eq!(answer.status, status, "{headers:?} {query} {}", answer.text());
+        assert_eq!(answer.header("www-authenticate"), if status == 401 { "Token" } else { "" });
+    }
+    let unknown = call(&server, Method::POST, "/nowhere", &[PROTO], Vec::new()).await;
+    assert_eq!(unknown.status, 401, "{}", unknown.text());
+    let taken = server.sink.taken();
+    assert_eq!(taken.len(), 2);
+    for batch in taken {
+        let metadata = batch.metadata.expect("an identity");
+        assert_eq!(metadata.identity.as_ref().expect("known").values("subject").collect::<Vec<_>>(), ["alice"]);
+        assert!(metadata.entries.is_empty());
+    }
 }
