@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use self::dns::DnsSettings;
 pub(super) use self::dns::server;
 pub use self::k8s::K8sSettings;
-pub(super) use self::k8s::{Service, ServiceError};
+pub(super) use self::k8s::Service;
 use crate::config::{Check, Duration};
 
 pub(super) const NONE: &str = "no resolver has been specified for the exporter";

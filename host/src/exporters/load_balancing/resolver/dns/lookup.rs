@@ -25,7 +25,13 @@ pub(super) async fn lookup(hostname: &str, servers: &[SocketAddr]) -> Result<Vec
     if !known.is_empty() {
         return Ok(known);
     }
-    let (config, options) = configuration(servers)?;
+    let system = std::fs::read(RESOLV_CONF).unwrap_or_default();
+    ask(name, &system, servers).await
+}
+
+/// `system` is the text of `resolv.conf`.
+async fn ask(name: Name, system: &[u8], servers: &[SocketAddr]) -> Result<Vec<IpAddr>, String> {
+    let (config, options) = configuration(system, servers)?;
     let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
     *builder.options_mut() = options;
     let resolver = builder.build().map_err(|error| error.to_string())?;
@@ -36,7 +42,7 @@ pub(super) async fn lookup(hostname: &str, servers: &[SocketAddr]) -> Result<Vec
 
 /// A name that stands in the hosts file is not asked for, not even for the family that the file has no address of.
 fn in_hosts(name: &Name) -> Vec<IpAddr> {
-    let hosts = Hosts::from_system().unwrap_or_default();
+    let hosts = quietly(|| Hosts::from_system().unwrap_or_default());
     let of = |kind| hosts.lookup_static_host(&Query::query(name.clone(), kind));
     let lookups = [RecordType::A, RecordType::AAAA].into_iter().filter_map(of);
     lookups
@@ -44,9 +50,8 @@ fn in_hosts(name: &Name) -> Vec<IpAddr> {
         .collect()
 }
 
-fn configuration(servers: &[SocketAddr]) -> Result<(ResolverConfig, ResolverOpts), String> {
-    let system = std::fs::read(RESOLV_CONF).unwrap_or_default();
-    let parsed = parse_resolv_conf(&system).or_else(|_| parse_resolv_conf([system.as_slice(), LOCAL_SERVERS].concat()));
+fn configuration(system: &[u8], servers: &[SocketAddr]) -> Result<(ResolverConfig, ResolverOpts), String> {
+    let parsed = quietly(|| parse_resolv_conf(system).or_else(|_| parse_resolv_conf([system, LOCAL_SERVERS].concat())));
     let (config, mut options) = parsed.map_err(|error| format!("{RESOLV_CONF}: {error}"))?;
     let (domain, search, system_servers) = config.into_parts();
     let servers = if servers.is_empty() { system_servers } else { servers.iter().map(name_server).collect() };
@@ -58,6 +63,11 @@ fn configuration(servers: &[SocketAddr]) -> Result<(ResolverConfig, ResolverOpts
     // The server may answer in more than 512 bytes: more lists fit without TCP.
     options.edns0 = true;
     Ok((ResolverConfig::from_parts(domain, search, servers), options))
+}
+
+/// What the library has against a line of the system's files, it would say at every lookup.
+fn quietly<T>(read: impl FnOnce() -> T) -> T {
+    tracing::dispatcher::with_default(&tracing::Dispatch::none(), read)
 }
 
 fn name_server(address: &SocketAddr) -> NameServerConfig {
@@ -75,5 +85,59 @@ fn in_words(error: &NetError) -> String {
         "no addresses".to_owned()
     } else {
         error.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::server::{Answer, DnsServer};
+    use super::*;
+
+    #[tokio::test]
+    async fn search_domains_and_ndots_are_those_of_the_system() {
+        const SYSTEM: &[u8] = b"search a.example b.example\noptions ndots:2\nnameserver 10.0.0.1\n";
+        let server = DnsServer::start().await;
+        for (name, known, asked) in [
+            ("gateways", "gateways.b.example", vec!["gateways.a.example", "gateways.b.example"]),
+            ("gateways.x", "gateways.x", vec!["gateways.x.a.example", "gateways.x.b.example", "gateways.x"]),
+            ("gateways.x.y", "gateways.x.y", vec!["gateways.x.y"]),
+            ("gateways.", "gateways", vec!["gateways"]),
+        ] {
+            let before = server.questions().len();
+            server.script(move |question| match question.name == known {
+                true => Answer::addresses(&["10.0.0.7"]),
+                false => Answer::NoSuchName,
+            });
+            let address = server.address().parse().expect("an address");
+            let name = Name::from_str_relaxed(name).expect("a name");
+            assert_eq!(ask(name, SYSTEM, &[address]).await, Ok(vec![IpAddr::from([10, 0, 0, 7])]));
+            let mut questions: Vec<_> = server.questions()[before..].iter().map(|q| q.name.clone()).collect();
+            questions.dedup();
+            assert_eq!(questions, asked);
+        }
+    }
+
+    #[test]
+    fn servers_are_the_given_ones_or_the_systems_or_local() {
+        let ports = |system: &str, servers: &[&str]| {
+            let servers: Vec<SocketAddr> = servers.iter().map(|text| text.parse().expect("an address")).collect();
+            let (config, _) = configuration(system.as_bytes(), &servers).expect("readable");
+            let server = |server: &NameServerConfig| {
+                let ports: Vec<_> = server.connections.iter().map(|connection| connection.port).collect();
+                format!("{} {ports:?}", server.ip)
+            };
+            config.name_servers().iter().map(server).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(ports("nameserver 10.0.0.1\n", &[]), "10.0.0.1 [53, 53]");
+        assert_eq!(ports("nameserver 10.0.0.1\n", &["127.0.0.1:5353"]), "127.0.0.1 [5353, 5353]");
+        assert_eq!(ports("search example\n", &[]), "127.0.0.1 [53, 53], ::1 [53, 53]");
+        assert_eq!(ports("", &[]), "127.0.0.1 [53, 53], ::1 [53, 53]");
+    }
+
+    #[test]
+    fn a_search_list_is_all_that_is_searched() {
+        let system = b"domain own.example\nsearch a.example\nnameserver 10.0.0.1\n";
+        let (config, _) = configuration(system, &[]).expect("readable");
+        assert_eq!((config.domain(), config.search().len()), (None, 1));
     }
 }

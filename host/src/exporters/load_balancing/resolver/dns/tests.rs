@@ -7,9 +7,9 @@ use super::super::{Backends, Resolver, ResolverSettings};
 use super::*;
 use crate::pipeline::Cx;
 
-#[expect(unreachable_pub, dead_code, reason = "the end-to-end tests' DNS server, which is public there")]
+#[expect(unreachable_pub, reason = "the end-to-end tests' DNS server, which is public there")]
 #[path = "../../../../../../tests/src/dns.rs"]
-mod server;
+pub(super) mod server;
 
 /// A resolver under way.
 struct Running {
