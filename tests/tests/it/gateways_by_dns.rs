@@ -79,8 +79,14 @@ async fn owners(agents: &[&Host], gateways: &[Gateway], ids: std::ops::Range<u12
     let whole = PART * agents.len();
     for agent in agents {
         let spans = ids.clone().flat_map(|id| Trace::new(id).spans(PART).build()).collect();
-        let answer = agent.grpc().send(Signal::Traces, &trace_request(spans)).await;
-        assert!(answer.is_ok(), "{answer:?}");
+        let request = trace_request(spans);
+        // The first list shows in the metrics a moment before it is used.
+        eventually("the agent takes spans", async || {
+            let answer = agent.grpc().send(Signal::Traces, &request).await;
+            assert!(answer.is_ok() || answer.is_retryable(), "{answer:?}");
+            answer.is_ok().then_some(())
+        })
+        .await;
     }
     let fresh = |after: &[BTreeMap<u128, usize>], gateway: usize, id: u128| {
         let count = |counts: &[BTreeMap<u128, usize>]| counts[gateway].get(&id).copied().unwrap_or_default();

@@ -45,26 +45,16 @@ async fn allow(api: &ApiServer) {
     }
 }
 
-/// Waits until the last list that was logged is this one, sorted.
+/// The last list that was logged, sorted.
+fn last_list(log: &str) -> Option<String> {
+    let line = log.lines().rev().find(|line| line.contains("The list of backends has changed"))?;
+    let fields: Value = serde_json::from_str(&line[line.find('{')?..]).expect("fields are JSON");
+    Some(fields["backends"].as_str().expect("a list").to_owned())
+}
+
 async fn wait_for_list(host: &Host, backends: &str) {
-    let list = |log: &str| {
-        let line = log.lines().rev().find(|line| line.contains("The list of backends has changed"))?.to_owned();
-        let list = line.split("backends=").nth(1)?.trim_start_matches('"');
-        Some(
-            list.split(['"', '\n'])
-                .next()
-                .unwrap_or_default()
-                .replace(" exporter=load_balancing", "")
-                .trim()
-                .to_owned(),
-        )
-    };
-    let mut last = None;
-    eventually(&format!("the list {backends:?}"), async || {
-        last = list(&host.log());
-        (last.as_deref() == Some(backends)).then_some(())
-    })
-    .await;
+    let what = format!("the list {backends:?}");
+    eventually(&what, async || (last_list(&host.log()).as_deref() == Some(backends)).then_some(())).await;
     let gauge = host.metrics().await.sum(BACKENDS, &[]);
     assert!((gauge - backends.split_whitespace().count() as f64).abs() < f64::EPSILON, "{gauge}: {backends}");
 }
