@@ -195,7 +195,10 @@ impl Row {
         let sink = Sink::start_at("0.0.0.0:0", None).await?;
         let port = sink.address.rsplit_once(':').map_or("", |(_, port)| port).to_owned();
         let dns = DnsServer::start().await;
-        let addresses = |count: u8| Answer::Addresses((1..=count).map(|n| [127, 0, 1, n].into()).collect());
+        // They do not fit into a datagram.
+        let addresses = |count: u8| {
+            Answer::OverTcp(Box::new(Answer::Addresses((1..=count).map(|n| [127, 0, 1, n].into()).collect())))
+        };
         dns.answer(addresses(100));
         let host = Setup::new(configs::balance_by_name(&dns.address(), &port)).start().await;
         let updates = async || host.metrics().await.sum("otelcol_loadbalancer_num_backend_updates", &[]);
