@@ -201,7 +201,7 @@ plain:secret
             ("a:$2y$05$swordfish", "htpasswd line 1: malformed bcrypt hash"),
             (
                 "a:$2y$31$..................................................... ",
-                "htpasswd line 1: malformed bcrypt hash",
+                "htpasswd line 1: a bcrypt cost of 31 is more than 16",
             ),
             ("a:$apr1$swordfish", "htpasswd line 1: malformed MD5 hash"),
             ("a:$6$rounds=99999999$saltsalt$swordfish", "htpasswd line 1: malformed SHA-crypt hash"),

@@ -60,7 +60,7 @@ async fn shown(extension: &Oauth2Client) -> Result<String, Refusal> {
 #[tokio::test]
 async fn one_token_is_asked_for_and_kept() {
     let (url, asked) = endpoint(|_| (200, r#"{"access_token": "t", "expires_in": 3600}"#)).await;
-    let extension = extension(&url, ", scopes: [a, b], endpoint_params: {audience: x, r: [1, 2]}");
+    let extension = extension(&url, ", scopes: [a, b], endpoint_params: {audience: x, r: ['1', '2']}");
     let all = join_all((0..20).map(|_| shown(&extension))).await;
     assert!(all.iter().all(|shown| shown.as_deref().is_ok_and(|shown| shown == "Bearer t")));
     extension.rejected();
