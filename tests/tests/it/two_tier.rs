@@ -94,9 +94,10 @@ fn numbers(output: &str) -> (u64, u64, Vec<u64>) {
 /// One test, as the ports are fixed.
 #[tokio::test(flavor = "multi_thread")]
 async fn gateways_leave_and_come_back_and_nothing_is_lost() {
-    let run = Run::start(&["--rate", "100"]);
+    let mut run = Run::start(&["--rate", "100"]);
     eventually("all gateways take spans in", async || {
         let lines = run.output();
+        assert!(matches!(run.child.try_wait(), Ok(None)), "it ended: {lines}");
         let line = lines.lines().rev().find(|line| line.contains("| gateway-1"))?;
         (!line.contains(" 0  ")).then_some(())
     })

@@ -29,7 +29,7 @@ async fn gateway(backend: &str) -> Host {
         "{LIMITER}  batch: {{timeout: 100ms}}
   tail_sampling:
     decision_wait: 2s
-    num_traces: 20
+    num_traces: 3
     policies:
       - {{name: errors, type: status_code, status_code: {{status_codes: [ERROR]}}}}
       - {{name: bad, type: wasm, wasm: {{module: '{}', policy: traps, config: {{}}}}}}
@@ -79,28 +79,23 @@ async fn agent(resolver: &str, gateway: &str) -> Host {
 }
 
 /// Sends until it is dropped: errors and others, more than the gateway has room for, and spans of traces long decided.
-struct Load(tokio::task::JoinHandle<()>);
+struct Load(#[expect(dead_code, reason = "its tasks end with it")] tokio::task::JoinSet<()>);
 
 impl Load {
+    /// Each at its own pace: one of them may be slow to take things.
     fn start(clients: Vec<Client>) -> Self {
-        Self(tokio::spawn(async move {
-            for n in 1_u128.. {
-                for client in &clients {
-                    for trace in [Trace::new(n * 7919).error(), Trace::new(n * 104_729), Trace::new(1 + n % 3)] {
-                        let _ = client.send(Signal::Traces, &trace.request()).await;
-                    }
-                    let _ = client.send(Signal::Metrics, &metric_request(2)).await;
-                    let _ = client.send(Signal::Logs, &log_request(2)).await;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }))
+        Self(clients.into_iter().map(send_for_ever).collect())
     }
 }
 
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.0.abort();
+async fn send_for_ever(client: Client) {
+    for n in 1_u128.. {
+        for trace in [Trace::new(n * 7919).error(), Trace::new(n * 104_729), Trace::new(1 + n % 3)] {
+            let _ = client.send(Signal::Traces, &trace.request()).await;
+        }
+        let _ = client.send(Signal::Metrics, &metric_request(2)).await;
+        let _ = client.send(Signal::Logs, &log_request(2)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -176,19 +171,13 @@ async fn every_panel_has_something_to_show() {
     assert!(missing.is_empty(), "no process of these says {missing:?}");
     let count = |group: &Value| group["rules"].as_array().map_or(0, Vec::len);
     let known = expressions["groups"].as_array().into_iter().flatten().map(count).sum::<usize>();
-    let evaluated = eventually("all rules evaluated", async || {
+    let raised = ["TailraceNoBackends", "TailraceAgentsDisagree", "TailraceTracesDecidedEarly", "TailracePolicyErrors"];
+    eventually(&format!("all rules are evaluated, and these raised: {raised:?}"), async || {
+        // On a busy machine, one run may come at the time of the one before, which is an error, too: the next is good.
         let rules = prometheus.rules().await;
-        rules.iter().all(|rule| rule["health"] != "unknown").then_some(rules)
+        let is_raised = |name: &&str| rules.iter().any(|rule| rule["name"] == **name && rule["state"] != "inactive");
+        let all_ran = rules.len() == known && rules.iter().all(|rule| rule["health"] == "ok");
+        (all_ran && raised.iter().all(is_raised)).then_some(())
     })
     .await;
-    assert_eq!(evaluated.len(), known);
-    let firing = |name: &str| {
-        let fires = |rule: &&Value| rule["name"] == name && rule["state"] != "inactive";
-        assert!(evaluated.iter().any(|rule| fires(&rule)), "{name}: {evaluated:#?}");
-    };
-    assert!(evaluated.iter().all(|rule| rule["health"] == "ok"), "{evaluated:#?}");
-    for alert in ["TailraceNoBackends", "TailraceAgentsDisagree", "TailraceTracesDecidedEarly", "TailracePolicyErrors"]
-    {
-        firing(alert);
-    }
 }
