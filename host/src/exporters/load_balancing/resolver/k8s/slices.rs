@@ -78,7 +78,7 @@ impl Form {
         kept
     }
 
-    /// Go's JoinHostPort for each port; without ports, the address as it is.
+    /// Go's `JoinHostPort` for each port; without ports, the address as it is.
     fn add(&self, host: &str, backends: &mut Vec<String>) {
         if self.ports.is_empty() {
             backends.push(host.to_owned());

@@ -52,7 +52,7 @@ impl DnsSettings {
         if self.hostname.is_empty() {
             check.problem(&format!("{at}.hostname"), "no hostname specified to resolve the backends");
         }
-        if !self.port.is_empty() && self.port.parse::<u16>().map_or(true, |port| port == 0) {
+        if !self.port.is_empty() && !matches!(self.port.parse::<u16>(), Ok(1..)) {
             check.problem_with_help(
                 &format!("{at}.port"),
                 format!("invalid port {:?}", self.port),
