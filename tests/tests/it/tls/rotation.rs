@@ -17,7 +17,7 @@ use super::openssl;
 use crate::yaml;
 
 /// Between two requests of a load.
-const EVERY: Duration = Duration::from_millis(20);
+const EVERY: Duration = Duration::from_millis(50);
 
 const CHANGED: &str = "TLS certificates or keys have changed";
 
