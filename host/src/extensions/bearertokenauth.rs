@@ -78,7 +78,7 @@ impl Extension for BearerTokenAuth {
         match extension.read(&settings) {
             Ok(tokens) => extension.tokens.store(Some(Arc::new(tokens))),
             Err(why) if waits => {
-                tracing::warn!(otelcol.component.id = %cx.id, error = %why, "Waiting for the token file")
+                tracing::warn!(otelcol.component.id = %cx.id, error = %why, "Waiting for the token file");
             }
             Err(why) => return Err(BuildError(why)),
         }

@@ -1,4 +1,4 @@
-//! `oidc`: servers take the signed tokens (JWT) of OpenID Connect issuers.
+//! `oidc`: servers take the signed tokens (JWT) of `OpenID` Connect issuers.
 //!
 //! ```yaml
 //! extensions:
@@ -17,7 +17,7 @@
 //!
 //! A provider's options may stand at the top, too, as they used to. A token's `iss` picks its provider if there are several.
 //!
-//! Signatures may be RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA. `exp` and `iss` must be there and hold, `nbf` if it is there,
+//! Signatures may be RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and `EdDSA`. `exp` and `iss` must be there and hold, `nbf` if it is there,
 //! `aud` unless it is ignored; clocks may be a minute apart. Keys come by discovery when the host starts, every hour, and when a token names
 //! one that is not known (at most every 10 seconds). The Go collector does not start while an issuer can not be reached; here requests are
 //! refused meanwhile, retryably, and the host says that it is degraded. A keys file is read again when it changes.

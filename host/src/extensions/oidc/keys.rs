@@ -37,7 +37,7 @@ pub(super) struct KeySet(Vec<Key>);
 pub(super) struct Key {
     id: Option<String>,
     algorithm: Option<String>,
-    pub(super) key: DecodingKey,
+    pub(super) public: DecodingKey,
 }
 
 impl KeySet {
@@ -69,7 +69,7 @@ impl KeySet {
         self.0.iter().filter(move |key| {
             id.is_none_or(|id| key.id.as_deref() == Some(id))
                 && key.algorithm.as_ref().is_none_or(|own| *own == name)
-                && key.key.family() == algorithm.family()
+                && key.public.family() == algorithm.family()
         })
     }
 }
@@ -79,7 +79,11 @@ impl Key {
         let jwk: Jwk = serde_json::from_value(value).ok()?;
         let is_for_signatures = jwk.common.public_key_use.as_ref().is_none_or(|what| *what == PublicKeyUse::Signature);
         let key = DecodingKey::from_jwk(&jwk).ok().filter(|_| is_for_signatures)?;
-        Some(Self { id: jwk.common.key_id, algorithm: jwk.common.key_algorithm.map(|own| format!("{own:?}")), key })
+        Some(Self {
+            id: jwk.common.key_id,
+            algorithm: jwk.common.key_algorithm.map(|own| format!("{own:?}")),
+            public: key,
+        })
     }
 }
 
@@ -101,14 +105,14 @@ struct State {
 enum Source {
     /// And what it held at the start.
     File(PathBuf, parking_lot::Mutex<Option<String>>),
-    Issuer(Fetcher),
+    Issuer(Box<Fetcher>),
 }
 
 impl Keys {
     pub(super) fn new(settings: &ProviderSettings, cx: &Cx) -> Result<Self, String> {
         let (set, source) = if settings.public_keys_file.is_empty() {
             let tls = ClientTls { ca_file: settings.issuer_ca_path.clone(), ..ClientTls::default() };
-            (None, Source::Issuer(Fetcher::new(&tls, settings.issuer_url.starts_with("http:"), TIMEOUT)?))
+            (None, Source::Issuer(Box::new(Fetcher::new(&tls, settings.issuer_url.starts_with("http:"), TIMEOUT)?)))
         } else {
             let file = PathBuf::from(&settings.public_keys_file);
             let failed = |why| format!("failed to load JWKS file {}: {why}", file.display());

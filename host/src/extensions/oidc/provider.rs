@@ -77,7 +77,7 @@ impl Provider {
         let rules = self.rules(algorithm);
         let mut why = "no key of the issuer fits it".to_owned();
         for key in keys.candidates(id, algorithm) {
-            match decode::<Claims>(token, &key.key, &rules) {
+            match decode::<Claims>(token, &key.public, &rules) {
                 Ok(verified) => return Ok(verified.claims),
                 Err(error) => why = error.to_string(),
             }
