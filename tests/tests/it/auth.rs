@@ -113,7 +113,7 @@ async fn a_gateway_takes_its_tokens_and_no_others() {
     let metrics = host.metrics().await;
     let count = |transport| metrics.sum("otelcol_receiver_unauthenticated_requests", &[("transport", transport)]);
     assert_eq!((count("grpc"), count("http")), (5.0, 6.0));
-    assert_eq!(metrics.sum("otelcol_receiver_refused_spans", &[]), 0.0);
+    assert!(metrics.sum("otelcol_receiver_refused_spans", &[]) < 1.0);
     let log = host.log();
     assert!(log.contains("A request was refused because it is not authenticated"), "{log}");
     assert!(!log.contains("swordfish") && !log.contains("pike"), "{log}");

@@ -73,7 +73,7 @@ fn validate(process: &Process) {
         std::fs::write(secrets.join(name), content).expect("written");
     }
     let mut command = Command::new(binary());
-    command.arg("validate").envs(process.environment.iter().map(|(name, value)| (name, value)));
+    command.arg("validate").envs(process.environment.iter());
     for (n, text) in process.configurations.iter().enumerate() {
         let file = folder.path().join(format!("{n}.yaml"));
         let secrets = secrets.display().to_string();

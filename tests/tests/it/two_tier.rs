@@ -1,6 +1,6 @@
 //! `examples/two-tier`, as a user runs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tailrace_tests::host::binary;
@@ -65,7 +65,7 @@ impl Run {
         let left: Vec<_> = std::fs::read_dir(self.state.path())
             .expect("a folder")
             .map(|entry| entry.expect("a file").file_name().into_string().expect("UTF-8"))
-            .filter(|name| name.ends_with(".pid"))
+            .filter(|name| Path::new(name).extension().is_some_and(|end| end == "pid"))
             .collect();
         assert!(left.is_empty(), "{left:?} still run\n{output}");
         output

@@ -1,4 +1,4 @@
-//! An OpenID Connect issuer and OAuth 2 token endpoint of the test's own.
+//! An `OpenID` Connect issuer and OAuth 2 token endpoint of the test's own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -30,7 +30,7 @@ pub(crate) fn built(folder: &str) -> Vec<Value> {
 /// A container that runs a configuration.
 #[derive(Debug)]
 pub(super) struct Process {
-    /// Of its Deployment or DaemonSet.
+    /// Of its Deployment or `DaemonSet`.
     pub(super) name: String,
     /// In the order of its flags.
     pub(super) configurations: Vec<String>,
