@@ -199,6 +199,19 @@ impl<'a> Link<'a> {
     }
 }
 
+/// The Go collector's name of a number of [`Span::kind`]; empty for one that it does not know.
+pub fn span_kind_name(kind: i32) -> &'static str {
+    match kind {
+        0 => "Unspecified",
+        1 => "Internal",
+        2 => "Server",
+        3 => "Client",
+        4 => "Producer",
+        5 => "Consumer",
+        _ => "",
+    }
+}
+
 /// The attributes under field `number` of a message, in wire order: key and value.
 #[inline]
 pub fn attributes(message: &[u8], number: u32) -> impl Iterator<Item = (&[u8], Value<'_>)> {

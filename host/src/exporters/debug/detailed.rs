@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
+use tailrace_otlp::view::span_kind_name;
 
 use super::text::typed;
 use crate::telemetry::clock::go_time;
@@ -76,7 +77,7 @@ fn write_span(out: &mut Lines, place: usize, span: &Span) {
     out.field("Parent ID", hex::encode(&span.parent_span_id));
     out.field("ID", hex::encode(&span.span_id));
     out.field("Name", &span.name);
-    out.field("Kind", kind(span.kind));
+    out.field("Kind", span_kind_name(span.kind));
     if !span.trace_state.is_empty() {
         out.field("TraceState", &span.trace_state);
     }
@@ -117,18 +118,6 @@ fn write_links(out: &mut Lines, links: &[Link]) {
         out.line(format_args!("     -> TraceState: {}", link.trace_state));
         out.line(format_args!("     -> DroppedAttributesCount: {}", link.dropped_attributes_count));
         out.attributes("     -> Attributes:", &link.attributes);
-    }
-}
-
-fn kind(kind: i32) -> &'static str {
-    match kind {
-        0 => "Unspecified",
-        1 => "Internal",
-        2 => "Server",
-        3 => "Client",
-        4 => "Producer",
-        5 => "Consumer",
-        _ => "",
     }
 }
 

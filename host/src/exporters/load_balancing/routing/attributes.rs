@@ -81,7 +81,7 @@ impl<'a> ByAttributes<'a> {
     fn own_values(&self, item: &[u8]) -> Values {
         match self.signal {
             Signal::Traces => self.fields_and(Span(item).attributes(), |name| match name {
-                "span.kind" => Some(kind_name(Span(item).kind()).to_owned()),
+                "span.kind" => Some(view::span_kind_name(Span(item).kind()).to_owned()),
                 "span.name" => Some(String::from_utf8_lossy(Span(item).name()).into_owned()),
                 _ => None,
             }),
@@ -161,17 +161,4 @@ fn pick<'a>(names: &[String], attributes: impl Iterator<Item = (&'a [u8], Value<
         }
     }
     values
-}
-
-/// The Go collector's name of a kind.
-fn kind_name(kind: i32) -> &'static str {
-    match kind {
-        0 => "Unspecified",
-        1 => "Internal",
-        2 => "Server",
-        3 => "Client",
-        4 => "Producer",
-        5 => "Consumer",
-        _ => "",
-    }
 }
