@@ -68,6 +68,10 @@ impl Run {
             .filter(|name| Path::new(name).extension().is_some_and(|end| end == "pid"))
             .collect();
         assert!(left.is_empty(), "{left:?} still run\n{output}");
+        for agent in ["agent-1.log", "agent-2.log"] {
+            let log = std::fs::read_to_string(self.state.path().join(agent)).expect("a log");
+            assert!(!log.contains("Rejecting data"), "a reload refuses nothing\n{log}");
+        }
         output
     }
 }

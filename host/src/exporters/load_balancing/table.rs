@@ -1,9 +1,12 @@
 //! Dealing requests out to the backends of the moment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use super::backend::Backend;
 use super::ring::{Generation, Ring};
@@ -18,11 +21,19 @@ const MOVED: Desc = Desc {
     help: "Items that waited for a backend that left, or was left out, and went to where they belong without it.",
 };
 
+/// How long after the exporter is made requests wait for the first list of backends: one that a reload puts in another's place has it
+/// within that time, and refuses none.
+const FIRST_LIST: Duration = Duration::from_secs(5);
+
 /// What everything that sends holds on to.
 pub(super) struct Core {
     pub(super) routing: Routing,
     pub(super) generation: Generation,
     table: ArcSwap<Table>,
+    /// Whether there has been a list.
+    began: watch::Sender<bool>,
+    /// Until when the first one is waited for.
+    patience: Instant,
 }
 
 /// The backends, with the ring of their names.
@@ -33,16 +44,32 @@ pub(super) struct Table {
 
 impl Core {
     pub(super) fn new(routing: Routing, generation: Generation) -> Self {
-        Self { routing, generation, table: ArcSwap::from_pointee(Table::new(generation, Vec::new())) }
+        Self {
+            routing,
+            generation,
+            table: ArcSwap::from_pointee(Table::new(generation, Vec::new())),
+            began: watch::Sender::new(false),
+            patience: Instant::now() + FIRST_LIST,
+        }
     }
 
     /// From now on it is these.
     pub(super) fn set_table(&self, table: Table) {
         self.table.store(Arc::new(table));
+        self.began.send_replace(true);
+    }
+
+    async fn wait_for_first_list(&self) {
+        let mut began = self.began.subscribe();
+        // Too late is no reason to wait for the next: the empty table refuses.
+        let _ = timeout_at(self.patience, began.wait_for(|began| *began)).await;
     }
 
     /// Deals a request out. What a backend does not take for having left meanwhile goes by the next table.
     pub(super) async fn send(&self, mut batch: Batch) -> Result<(), Refusal> {
+        if !*self.began.borrow() {
+            self.wait_for_first_list().await;
+        }
         let mut table = self.table.load_full();
         loop {
             let Err(mut refusal) = table.send(&self.routing, batch.clone()).await else { return Ok(()) };
@@ -65,6 +92,9 @@ impl Core {
 
     /// As long as one backend takes something, requests are let in.
     pub(super) fn admit(&self) -> Result<(), Refusal> {
+        if !*self.began.borrow() && Instant::now() < self.patience {
+            return Ok(());
+        }
         let table = self.table.load();
         let mut refused = None;
         for backend in &table.backends {

@@ -62,7 +62,7 @@ impl Running {
         let of_task = Arc::clone(&exporter);
         let task = tokio::spawn(async move { of_task.run(stopped).await });
         let running = Self { exporter, list, cx, stop, task };
-        running.until(|running| running.exporter.admit().is_ok()).await;
+        running.until(|running| running.exporter.core.backends() == hostnames.len()).await;
         running
     }
 
@@ -264,6 +264,30 @@ async fn without_backends_data_is_refused_for_now() {
     server.sink.refuse(None);
     running.list.send_replace(names(&[&server]).into());
     running.until(|_| traces(&server).len() == 3).await;
+    running.finish().await;
+}
+
+/// As at a reload: what comes before the first list waits for it, for a while.
+#[tokio::test]
+async fn requests_wait_for_the_first_list() {
+    let server = Served::grpc("");
+    let running = Running::start(&[], QUICK_RETRY).await;
+    running.exporter.admit().expect("there is time");
+    let (sent, ()) = tokio::join!(running.exporter.send(request(3)), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        running.list.send_replace(names(&[&server]).into());
+    });
+    sent.expect("in the end");
+    running.until(|_| traces(&server).len() == 3).await;
+    running.finish().await;
+}
+
+#[tokio::test]
+async fn the_first_list_is_not_waited_for_for_ever() {
+    let running = Running::start(&[], QUICK_RETRY).await;
+    let refusal = running.exporter.send(request(3)).await.expect_err("no list");
+    assert_eq!(refusal.kind, RefusalKind::Retry { after: None });
+    running.exporter.admit().expect_err("no list");
     running.finish().await;
 }
 
