@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tailrace_otlp::view::Value;
-use xxhash_rust::xxh64::xxh64;
+use twox_hash::XxHash64;
 
 /// FNV-1a of 64 bits, of what has been written so far.
 #[derive(Clone, Copy)]
@@ -53,9 +53,9 @@ pub(super) fn map_hash<'a>(attributes: impl Iterator<Item = (&'a [u8], Value<'a>
     if bytes.is_empty() {
         return [0; 16];
     }
-    let first = xxh64(&bytes, 0);
+    let first = XxHash64::oneshot(0, &bytes);
     bytes.push(mark::SECOND_HALF);
-    let second = xxh64(&bytes, 0);
+    let second = XxHash64::oneshot(0, &bytes);
     (u128::from(first) | u128::from(second) << 64).to_le_bytes()
 }
 
