@@ -99,7 +99,9 @@ impl Members {
     /// First the new table, then the end of those that are not in it, so that nothing is refused in between.
     async fn publish(&mut self, live: BTreeMap<String, Arc<Backend>>) {
         let all: Vec<_> = live.values().cloned().collect();
-        all.iter().for_each(|backend| backend.shipping.share_among(all.len()));
+        for backend in &all {
+            backend.shipping.share_among(all.len());
+        }
         let generation = self.core.generation;
         // A ring of hundreds of backends takes milliseconds.
         let Ok(table) = tokio::task::spawn_blocking(move || Table::new(generation, all)).await else { return };

@@ -307,7 +307,9 @@ async fn a_successor_takes_over_what_the_backends_hold() {
     }
     let servers = [Served::grpc(""), Served::grpc("")];
     let running = Running::start(&names(&servers.each_ref()), PLAIN).await;
-    servers.iter().for_each(|server| server.sink.refuse(Some(Refusal::retry("full"))));
+    for server in &servers {
+        server.sink.refuse(Some(Refusal::retry("full")));
+    }
     running.exporter.send(request(50)).await.expect("queued");
     let next = Next::default();
     let successor: Arc<Box<dyn Consume>> = Arc::new(Box::new(next.clone()));

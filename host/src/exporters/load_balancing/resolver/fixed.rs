@@ -16,7 +16,7 @@ impl Fixed {
 
     pub(super) async fn run(&self, report: &Report) {
         report.resolved(self.hostnames.clone());
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -31,12 +31,12 @@ fn text(key: &str, value: &str) -> KeyValue {
     kv(key, V::StringValue(value.to_owned()))
 }
 
-fn resource(attributes: Vec<KeyValue>) -> Option<Resource> {
-    Some(Resource { attributes, ..Resource::default() })
+fn resource(attributes: Vec<KeyValue>) -> Resource {
+    Resource { attributes, ..Resource::default() }
 }
 
-fn scope(attributes: Vec<KeyValue>) -> Option<InstrumentationScope> {
-    Some(InstrumentationScope { attributes, ..InstrumentationScope::default() })
+fn scope(attributes: Vec<KeyValue>) -> InstrumentationScope {
+    InstrumentationScope { attributes, ..InstrumentationScope::default() }
 }
 
 /// Where a request of one item, or of several that belong together, goes.
@@ -63,8 +63,8 @@ fn goes_by(key: impl AsRef<[u8]>) -> usize {
 }
 
 fn spans(attributes: Vec<KeyValue>, of_scope: Vec<KeyValue>, spans: Vec<Span>) -> ExportTraceServiceRequest {
-    let scope_spans = vec![ScopeSpans { scope: scope(of_scope), spans, ..ScopeSpans::default() }];
-    let resource = ResourceSpans { resource: resource(attributes), scope_spans, ..ResourceSpans::default() };
+    let scope_spans = vec![ScopeSpans { scope: Some(scope(of_scope)), spans, ..ScopeSpans::default() }];
+    let resource = ResourceSpans { resource: Some(resource(attributes)), scope_spans, ..ResourceSpans::default() };
     ExportTraceServiceRequest { resource_spans: vec![resource] }
 }
 
@@ -73,15 +73,17 @@ fn span(id: u8, attributes: Vec<KeyValue>) -> Span {
 }
 
 fn logs(attributes: Vec<KeyValue>, of_scope: Vec<KeyValue>, record: LogRecord) -> ExportLogsServiceRequest {
-    let scope_logs = vec![ScopeLogs { scope: scope(of_scope), log_records: vec![record], ..ScopeLogs::default() }];
-    let resource = ResourceLogs { resource: resource(attributes), scope_logs, ..ResourceLogs::default() };
+    let scope_logs =
+        vec![ScopeLogs { scope: Some(scope(of_scope)), log_records: vec![record], ..ScopeLogs::default() }];
+    let resource = ResourceLogs { resource: Some(resource(attributes)), scope_logs, ..ResourceLogs::default() };
     ExportLogsServiceRequest { resource_logs: vec![resource] }
 }
 
 fn metrics(attributes: Vec<KeyValue>, of_scope: InstrumentationScope, data: Data) -> ExportMetricsServiceRequest {
     let metric = Metric { name: "requests".to_owned(), unit: "1".to_owned(), data: Some(data), ..Metric::default() };
     let scope_metrics = vec![ScopeMetrics { scope: Some(of_scope), metrics: vec![metric], ..ScopeMetrics::default() }];
-    let resource = ResourceMetrics { resource: resource(attributes), scope_metrics, ..ResourceMetrics::default() };
+    let resource =
+        ResourceMetrics { resource: Some(resource(attributes)), scope_metrics, ..ResourceMetrics::default() };
     ExportMetricsServiceRequest { resource_metrics: vec![resource] }
 }
 
