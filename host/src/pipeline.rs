@@ -262,6 +262,10 @@ pub trait Settings: DeserializeOwned + Serialize + Clone + PartialEq + Send + Sy
     fn references(&self) -> Vec<Reference> {
         Vec::new()
     }
+    /// Why an exporter can not have these settings in a pipeline of that signal, if it can not.
+    fn misfit(&self, _signal: Signal) -> Option<String> {
+        None
+    }
 }
 
 /// No settings at all: `nop:`.

@@ -172,10 +172,15 @@ impl<'a> Graph<'a> {
             Role::Processor => config.processors.get(id).map(|component| component.row.signals),
             Role::Exporter => config.exporters.get(id).map(|component| component.row.signals),
         };
-        if signals.is_some_and(|signals| !signals.contains(&signal)) {
+        let misfit = match role {
+            Role::Exporter => config.exporters.get(id).and_then(|component| component.settings.misfit(signal)),
+            Role::Receiver | Role::Processor => None,
+        };
+        let unsupported = || "telemetry type is not supported".to_owned();
+        let is_unsupported = signals.is_some_and(|signals| !signals.contains(&signal));
+        if let Some(why) = is_unsupported.then(unsupported).or(misfit) {
             let message = format!(
-                "failed to build pipelines: failed to create \"{id}\" {role_name} for data type \"{signal}\": \
-                 telemetry type is not supported"
+                "failed to build pipelines: failed to create \"{id}\" {role_name} for data type \"{signal}\": {why}"
             );
             self.problems.error(path, message).at(self.places.get(at));
         }

@@ -126,6 +126,20 @@ service:
 }
 
 #[test]
+fn settings_that_do_not_fit_the_signal() {
+    assert_snapshot!(said(
+        "receivers: {nop: }
+exporters:
+  load_balancing: {routing_key: metric, resolver: {static: {hostnames: [a]}}}
+service:
+  pipelines:
+    metrics: {receivers: [nop], exporters: [load_balancing]}
+    traces: {receivers: [nop], exporters: [load_balancing]}
+"
+    ));
+}
+
+#[test]
 fn sections_of_the_wrong_shape() {
     assert_snapshot!(said(
         "receivers: [nop]

@@ -21,7 +21,7 @@ pub use row::{
 
 use crate::config::Check;
 use crate::net::auth::Reference;
-use crate::pipeline::Settings;
+use crate::pipeline::{Settings, Signal};
 
 /// A component's decoded settings, whatever their type. Cloning shares them.
 #[derive(Clone)]
@@ -46,6 +46,11 @@ impl Parsed {
     /// The extensions that they name; see [`Settings::references`].
     pub fn references(&self) -> Vec<Reference> {
         self.0.references()
+    }
+
+    /// See [`Settings::misfit`].
+    pub fn misfit(&self, signal: Signal) -> Option<String> {
+        self.0.misfit(signal)
     }
 
     /// As `print-config` shows them, defaults filled in and secrets redacted.
@@ -76,6 +81,7 @@ trait AnySettings: Send + Sync {
     fn equals(&self, other: &dyn Any) -> bool;
     fn check(&self, check: &mut Check<'_>);
     fn references(&self) -> Vec<Reference>;
+    fn misfit(&self, signal: Signal) -> Option<String>;
     fn to_yaml(&self) -> Value;
 }
 
@@ -94,6 +100,10 @@ impl<S: Settings> AnySettings for S {
 
     fn references(&self) -> Vec<Reference> {
         Settings::references(self)
+    }
+
+    fn misfit(&self, signal: Signal) -> Option<String> {
+        Settings::misfit(self, signal)
     }
 
     fn to_yaml(&self) -> Value {

@@ -68,6 +68,14 @@ impl RoutingKey {
         }
     }
 
+    /// Why a signal can not be dealt out by this, if it can not.
+    pub(super) fn misfit(self, signal: Signal) -> Option<String> {
+        let keys = [Self::TraceId, Self::Service, Self::Attributes, Self::Resource, Self::Metric, Self::StreamId];
+        let good: Vec<_> = keys.into_iter().filter(|key| key.is_for(signal)).map(Self::name).collect();
+        let message = || format!("unsupported routing_key {:?}: {signal} have {}", self.name(), good.join(", "));
+        (!self.is_for(signal)).then(message)
+    }
+
     fn is_for(self, signal: Signal) -> bool {
         match self {
             Self::TraceId => signal != Signal::Metrics,
@@ -94,8 +102,8 @@ impl Routing {
         generation: Generation,
     ) -> Result<Self, BuildError> {
         let key = key.unwrap_or_else(|| RoutingKey::default_of(signal));
-        if !key.is_for(signal) {
-            return Err(BuildError::new(format!("unsupported routing_key {:?} for {signal}", key.name())));
+        if let Some(why) = key.misfit(signal) {
+            return Err(BuildError(why));
         }
         let has_bare_service_key = signal != Signal::Traces || generation.has_bare_service_key();
         Ok(Self { signal, key, names, has_bare_service_key })

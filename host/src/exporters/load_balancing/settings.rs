@@ -10,7 +10,7 @@ use crate::exporters::otlp_grpc::OtlpGrpcSettings;
 use crate::exporters::queue::{QueueSettings, RetrySettings};
 use crate::net::auth::{self, Reference, Side};
 use crate::net::exposure;
-use crate::pipeline::Settings;
+use crate::pipeline::{Settings, Signal};
 
 /// `load_balancing`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +121,10 @@ impl Settings for LoadBalancingSettings {
         if let Some(queue) = &self.sending_queue {
             queue.check("sending_queue", check);
         }
+    }
+
+    fn misfit(&self, signal: Signal) -> Option<String> {
+        self.routing_key?.misfit(signal)
     }
 
     fn references(&self) -> Vec<Reference> {
