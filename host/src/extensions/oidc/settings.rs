@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::config::Check;
+use crate::net::exposure;
 
 /// `oidc:`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,12 +120,7 @@ impl ProviderSettings {
             check.problem(&below("issuer_url"), format!("{:?} must be a valid URL", self.issuer_url));
             return;
         };
-        let is_loopback = match url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
+        let is_loopback = url.host_str().is_some_and(exposure::is_loopback);
         if url.scheme() == "http" && !is_loopback && self.public_keys_file.is_empty() {
             let message = "keys that come without TLS can be replaced by whoever is in between";
             check.warning(&below("issuer_url"), message);

@@ -4,6 +4,7 @@ use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Check, ComponentId};
+use crate::net::exposure;
 
 /// `auth` of a client, and of a server of gRPC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,11 +129,9 @@ impl HttpServerAuth {
 
 /// Warns that a client shows its credentials on a connection that others can read.
 pub fn warn_of_plaintext(at: &str, auth: Option<&Auth>, host: &str, is_plaintext: bool, check: &mut Check<'_>) {
-    let is_loopback = host == "localhost"
-        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     if let Some(id) = auth.and_then(Auth::id)
         && is_plaintext
-        && !is_loopback
+        && !exposure::is_loopback(host)
     {
         let message = format!(
             "what {:?} adds travels in the clear to {host}, as this exporter does not use TLS: fine inside a mesh that encrypts, and \
