@@ -50,7 +50,7 @@ use self::routing::Routing;
 pub use self::routing::RoutingKey;
 pub use self::settings::{Failover, LoadBalancingSettings, Protocol};
 use self::table::{Core, Heir};
-use crate::exporters::queue::{Delivery, QueueSettings};
+use crate::exporters::queue::Delivery;
 use crate::pipeline::{Batch, BuildError, Consume, Cx, Exporter, Refusal, Signal, Stop};
 
 /// The node.
@@ -95,7 +95,7 @@ impl Exporter for LoadBalancing {
 
     fn delivery(settings: &LoadBalancingSettings) -> Delivery {
         Delivery {
-            queue: settings.sending_queue.clone().filter(|queue: &QueueSettings| queue.enabled),
+            queue: settings.sending_queue.clone(),
             retry: settings.retry_on_failure.clone(),
             timeout: settings.timeout.0,
         }

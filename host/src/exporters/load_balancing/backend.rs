@@ -61,15 +61,14 @@ impl Maker {
 
     /// The exporter to a backend, not yet connected.
     pub(super) fn exporter(&self, name: &str) -> Result<OtlpGrpc, BuildError> {
-        let settings = OtlpGrpcSettings { endpoint: endpoint(name), ..self.settings.clone() };
-        OtlpGrpc::new(settings, &self.cx_of(name))
+        OtlpGrpc::new(self.settings_of(name), &self.cx_of(name))
     }
 
     /// A backend that connects and sends from now on, in a task of `tasks`, until it is retired.
     pub(super) fn start(&self, name: &str, tasks: &TaskTracker) -> Result<Arc<Backend>, BuildError> {
         let cx = self.cx_of(name);
         let exporter = self.exporter(name)?;
-        let settings = OtlpGrpcSettings { endpoint: endpoint(name), ..self.settings.clone() };
+        let settings = self.settings_of(name);
         let labels = OtlpGrpc::labels(&settings, cx.signal.unwrap_or(Signal::Traces));
         let mut held = leases(&labels, &cx);
         let line = Arc::new(Line::new(exporter, name, self, &mut held));
@@ -84,6 +83,10 @@ impl Maker {
             }
         });
         Ok(Arc::new(Backend { name: name.to_owned(), shipping, line, stop }))
+    }
+
+    fn settings_of(&self, name: &str) -> OtlpGrpcSettings {
+        OtlpGrpcSettings { endpoint: endpoint(name), ..self.settings.clone() }
     }
 
     /// `otlp/<endpoint>`, behind the exporter's own name if it has one.
@@ -196,7 +199,7 @@ impl Drop for Attempt<'_> {
 }
 
 /// Where a backend of that name is reached. A port is added where there is none; the Go exporter forgets it behind IPv6 addresses.
-fn endpoint(name: &str) -> String {
+pub(super) fn endpoint(name: &str) -> String {
     let is_bare_v6 = !name.starts_with('[') && name.matches(':').count() > 1;
     if is_bare_v6 {
         format!("[{name}]:{DEFAULT_PORT}")

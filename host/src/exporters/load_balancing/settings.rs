@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::backend::endpoint;
 use super::resolver::ResolverSettings;
 use super::ring::Generation;
 use super::routing::RoutingKey;
@@ -138,8 +139,8 @@ impl LoadBalancingSettings {
         let fixed = self.resolver.static_.iter().flat_map(|fixed| &fixed.hostnames).map(String::as_str);
         let dns = self.resolver.dns.iter().map(|dns| dns.hostname.as_str());
         let k8s = self.resolver.k8s.iter().map(|k8s| k8s.service.as_str());
-        let host = |name: &'_ str| name.rsplit_once(':').map_or(name, |(host, _)| host).to_owned();
-        if let Some(far) = fixed.chain(dns).chain(k8s).map(host).find(|host| !exposure::is_loopback(host)) {
+        let host = |name: &str| endpoint(name).rsplit_once(':').map(|(host, _)| host.to_owned());
+        if let Some(far) = fixed.chain(dns).chain(k8s).filter_map(host).find(|host| !exposure::is_loopback(host)) {
             exposure::warn_of_client("protocol.otlp.tls", &far, check);
             auth::warn_of_plaintext("protocol.otlp.auth", self.protocol.otlp.auth.as_ref(), &far, true, check);
         }

@@ -99,14 +99,6 @@ impl OtlpGrpcSettings {
     pub(super) fn encoding(&self) -> Option<Encoding> {
         Encoding::from_grpc(&self.compression)
     }
-
-    fn warn_of_plaintext_auth(&self, check: &mut Check<'_>) {
-        let Some(auth) = &self.auth else { return };
-        if let Ok(endpoint) = Endpoint::parse(&self.endpoint) {
-            let is_plaintext = !endpoint.is_https && self.tls.is_plaintext();
-            auth::warn_of_plaintext("auth", Some(auth), &endpoint.host, is_plaintext, check);
-        }
-    }
 }
 
 impl Settings for OtlpGrpcSettings {
@@ -115,10 +107,10 @@ impl Settings for OtlpGrpcSettings {
             Err(message) => check.problem("endpoint", message),
             Ok(endpoint) if !endpoint.is_https && self.tls.is_plaintext() => {
                 exposure::warn_of_client("endpoint", &endpoint.host, check);
+                auth::warn_of_plaintext("auth", self.auth.as_ref(), &endpoint.host, true, check);
             }
             Ok(_) => {}
         }
-        self.warn_of_plaintext_auth(check);
         self.check_but_endpoint("", check);
     }
 
